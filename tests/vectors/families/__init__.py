@@ -1,0 +1,1 @@
+"""One file a family of cases; `base.py` holds what they share."""
