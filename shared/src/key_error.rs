@@ -1,0 +1,74 @@
+//! `KeyError`: why key material is of no use.
+
+use crate::signature::{MAX_MODULUS_BITS, MIN_MODULUS_BITS};
+
+/// Why key material was refused. Each says what was expected and what came; none holds key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The modulus is shorter or longer than an RSA key may be here.
+    #[error("RSA modulus of {bits} bits, must have {MIN_MODULUS_BITS} to {MAX_MODULUS_BITS}")]
+    ModulusSize {
+        /// Counted from its highest bit that is set.
+        bits: usize,
+    },
+    /// The modulus is divisible by two, so it is not the product of two large primes.
+    #[error("even RSA modulus, must be odd")]
+    ModulusEven,
+    /// The RSA implementation given in refused a modulus of good size and parity.
+    #[error("RSA modulus of {bits} bits refused by {implementation}, which gives no reason")]
+    ModulusRefused {
+        /// Counted from its highest bit that is set.
+        bits: usize,
+        /// Which implementation.
+        implementation: &'static str,
+    },
+    /// Over [`MAX_JWKS_BYTES`](crate::jwks::MAX_JWKS_BYTES).
+    #[error("a JWKS of {bytes} bytes, at most {} are read", crate::jwks::MAX_JWKS_BYTES)]
+    JwksTooLarge {
+        /// As it came.
+        bytes: usize,
+    },
+    /// Not a JSON object with a member `keys` that is a list (RFC 7517 section 5).
+    #[error("not a JWKS, expected a JSON object with a list `keys`: see byte {at}")]
+    NotAJwks {
+        /// Where the reading stopped.
+        at: usize,
+    },
+    /// More than [`MAX_JWKS_KEYS`](crate::jwks::MAX_JWKS_KEYS), or more members than keys can have.
+    #[error("a JWKS of more than {} keys", crate::jwks::MAX_JWKS_KEYS)]
+    TooManyKeys,
+    /// A member occurs twice (RFC 7517 section 4).
+    #[error("a member twice: see byte {at}")]
+    MemberTwice {
+        /// Where the second begins.
+        at: usize,
+    },
+    /// Not a JSON object.
+    #[error("not a JWK, expected a JSON object")]
+    NotAJwk,
+    /// A private or a symmetric key: it must not be where it can be read.
+    #[error("a private member: publish the public key alone, and replace this one")]
+    PrivateMember,
+    /// `kty` is not `RSA` (RFC 7518 section 6.1).
+    #[error("`kty` is not RSA")]
+    NotRsa,
+    /// `use` or `key_ops` say that it is for something else (RFC 7517 sections 4.2 and 4.3).
+    #[error("the key is not for verifying signatures: see `use` and `key_ops`")]
+    NotForSignatures,
+    /// `alg` is not RS256, RS384 or RS512: a key does one thing.
+    #[error("`alg` is not RS256, RS384 or RS512")]
+    NoAlgorithm,
+    /// No `kid`, or one that is empty or over 128 bytes.
+    #[error("`kid` is not a string of 1 to 128 bytes")]
+    NoKid,
+    /// `e` is not 65537.
+    #[error("the exponent is not 65537 (`e` AQAB)")]
+    Exponent,
+    /// `n` is not base64url without padding, or begins with a zero byte (RFC 7518 section 6.3.1.1).
+    #[error("`n` is not base64url of a number without leading zeros")]
+    ModulusSpelling,
+    /// Another key of the set has the same `kid`.
+    #[error("its `kid` is used twice, so nobody can tell which key is meant")]
+    KidTwice,
+}
