@@ -1,0 +1,621 @@
+//! A strict reader of JSON objects (RFC 8259): no heap, no duplicate members, bounded depth and count.
+//!
+//! The libraries at hand take the last of duplicate members, or need the heap to notice them. A token's JSON is
+//! read once, before its signature, so whatever it costs is what a stranger can make us pay.
+
+use crate::time::MAX_UNIX_SECS;
+
+/// Why a document is not taken. `at` is the byte where the scan stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    Malformed { at: usize },
+    Duplicate { at: usize },
+    TooDeep,
+    TooManyMembers,
+}
+
+/// A member's name seen so far in an object that is still open.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NameMark {
+    hash: u32,
+    start: u32,
+    end: u32,
+}
+
+/// How far a document is looked into.
+#[derive(Clone, Copy)]
+pub(crate) struct Depth {
+    /// The deepest nesting taken; the document itself is at 1.
+    pub(crate) most: usize,
+    /// Down to where a member twice is an offence. What lies deeper is read again on its own.
+    pub(crate) unique: usize,
+}
+
+/// Reads one JSON object that fills `document`, and shows each of its members to `member`, in order.
+///
+/// At most `marks.len()` members are taken in the whole document, nested ones included: each is compared with
+/// those before it in its object, so this bounds the work. The first offence from the left is the one reported.
+pub(crate) fn read_object<'a>(
+    document: &'a [u8],
+    marks: &mut [NameMark],
+    depth: Depth,
+    member: &mut dyn FnMut(Text<'a>, Value<'a>),
+) -> Result<(), JsonError> {
+    let text = match core::str::from_utf8(document) {
+        Ok(text) => text,
+        Err(error) => document
+            .get(..error.valid_up_to())
+            .and_then(|valid| core::str::from_utf8(valid).ok())
+            .unwrap_or_default(),
+    };
+    let mut reader = Reader { cursor: Cursor { text, at: 0 }, marks, live: 0, taken: 0, limit: depth };
+    reader.cursor.skip_space();
+    reader.object(1, Some(member))?;
+    reader.cursor.skip_space();
+    // Bytes that are not UTF-8 come after all that is: they were not read, so they are left over.
+    if reader.cursor.at == document.len() { Ok(()) } else { Err(reader.cursor.malformed()) }
+}
+
+struct Reader<'a, 'm> {
+    cursor: Cursor<'a>,
+    marks: &'m mut [NameMark],
+    /// How many of `marks` belong to objects that are still open.
+    live: usize,
+    /// How many members were taken in the whole document.
+    taken: usize,
+    limit: Depth,
+}
+
+type Visit<'v, 'a> = Option<&'v mut dyn FnMut(Text<'a>, Value<'a>)>;
+
+impl<'a> Reader<'a, '_> {
+    fn object(&mut self, depth: usize, mut visit: Visit<'_, 'a>) -> Result<(), JsonError> {
+        self.cursor.expect(b'{')?;
+        if depth > self.limit.most {
+            return Err(JsonError::TooDeep);
+        }
+        let first_mark = self.live;
+        self.cursor.skip_space();
+        if self.cursor.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            self.cursor.skip_space();
+            let name = self.name(depth, first_mark)?;
+            self.cursor.skip_space();
+            self.cursor.expect(b':')?;
+            let value = self.value(depth)?;
+            if let Some(visit) = visit.as_deref_mut() {
+                visit(name, value);
+            }
+            self.cursor.skip_space();
+            if self.cursor.take(b'}') {
+                self.live = first_mark;
+                return Ok(());
+            }
+            self.cursor.expect(b',')?;
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
+        self.cursor.expect(b'[')?;
+        if depth > self.limit.most {
+            return Err(JsonError::TooDeep);
+        }
+        self.cursor.skip_space();
+        if self.cursor.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.value(depth)?;
+            self.cursor.skip_space();
+            if self.cursor.take(b']') {
+                return Ok(());
+            }
+            self.cursor.expect(b',')?;
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
+        self.cursor.skip_space();
+        let start = self.cursor.at;
+        match self.cursor.peek() {
+            Some(b'{') => self.object(depth + 1, None)?,
+            Some(b'[') => self.array(depth + 1)?,
+            Some(b'"') => drop(self.cursor.string()?),
+            Some(b't') => self.cursor.literal("true")?,
+            Some(b'f') => self.cursor.literal("false")?,
+            Some(b'n') => self.cursor.literal("null")?,
+            _ => self.cursor.number()?,
+        }
+        Ok(Value(self.cursor.since(start)))
+    }
+
+    /// Reads a name and compares it, as it reads after unescaping, with those before it in the same object.
+    fn name(&mut self, depth: usize, first_mark: usize) -> Result<Text<'a>, JsonError> {
+        let at = self.cursor.at;
+        let name = self.cursor.string()?;
+        if self.taken == self.marks.len() {
+            return Err(JsonError::TooManyMembers);
+        }
+        self.taken += 1;
+        if depth > self.limit.unique {
+            return Ok(name);
+        }
+        let hash = name.hash();
+        let before = self.marks.get(first_mark..self.live).unwrap_or_default();
+        let twice = before.iter().any(|mark| {
+            mark.hash == hash
+                && self
+                    .cursor
+                    .text
+                    .get(mark.start as usize..mark.end as usize)
+                    .is_some_and(|raw| Text(raw).same(name))
+        });
+        if twice {
+            return Err(JsonError::Duplicate { at });
+        }
+        // A document fits 32 bits: the greatest is a JWKS of 256 KiB.
+        let mark = NameMark { hash, start: at as u32 + 1, end: (at + 1 + name.0.len()) as u32 };
+        if let Some(slot) = self.marks.get_mut(self.live) {
+            *slot = mark;
+            self.live += 1;
+        }
+        Ok(name)
+    }
+}
+
+/// A place in a text, and the tokens of RFC 8259 section 2 that can begin there.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+        if self.take(byte) { Ok(()) } else { Err(self.malformed()) }
+    }
+
+    fn malformed(&self) -> JsonError {
+        JsonError::Malformed { at: self.at }
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), JsonError> {
+        word.bytes().try_for_each(|byte| self.expect(byte))
+    }
+
+    fn string(&mut self) -> Result<Text<'a>, JsonError> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    let text = Text(self.since(start));
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => self.escape()?,
+                Some(byte) if byte >= 0x20 => self.at += 1,
+                _ => return Err(self.malformed()),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), JsonError> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => match self.code_unit()? {
+                // Half a pair means no character: two spellings of a name could then read the same.
+                0xdc00..=0xdfff => return Err(self.malformed()),
+                0xd800..=0xdbff => {
+                    self.expect(b'\\')?;
+                    if self.peek() != Some(b'u') || !(0xdc00..=0xdfff).contains(&self.code_unit()?) {
+                        return Err(self.malformed());
+                    }
+                }
+                _ => (),
+            },
+            _ => return Err(self.malformed()),
+        }
+        Ok(())
+    }
+
+    fn code_unit(&mut self) -> Result<u32, JsonError> {
+        self.at += 1;
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            unit = unit * 16 + digit.ok_or_else(|| self.malformed())?;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(self.malformed()) }
+    }
+
+    /// Passes over a value of a document that was read before.
+    fn skip_read_value(&mut self) -> Value<'a> {
+        let start = self.at;
+        let mut open = 0_usize;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => drop(self.string()),
+                b'{' | b'[' => {
+                    open += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' if open > 0 => {
+                    open -= 1;
+                    self.at += 1;
+                }
+                b',' | b'}' | b']' if open == 0 => break,
+                _ => self.at += 1,
+            }
+        }
+        Value(self.since(start).trim_ascii_end())
+    }
+}
+
+/// The inside of a JSON string that was read before: escapes and all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a>(&'a str);
+
+impl<'a> Text<'a> {
+    /// The text itself, when nothing in it is escaped.
+    pub(crate) fn plain(self) -> Option<&'a str> {
+        if self.0.as_bytes().contains(&b'\\') { None } else { Some(self.0) }
+    }
+
+    /// Its characters, unescaped.
+    pub(crate) fn chars(self) -> impl Iterator<Item = char> + 'a {
+        Unescaped(self.0.chars())
+    }
+
+    pub(crate) fn is(self, other: &str) -> bool {
+        // An escape makes a text longer than what it stands for.
+        self.0 == other
+            || (self.0.len() > other.len() && self.plain().is_none() && self.chars().eq(other.chars()))
+    }
+
+    fn same(self, other: Text<'_>) -> bool {
+        match (self.plain(), other.plain()) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.chars().eq(other.chars()),
+        }
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// FNV-1a over the unescaped bytes: quick to make, and only ever a reason to compare.
+    fn hash(self) -> u32 {
+        fn step(hash: u32, byte: u8) -> u32 {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        }
+        const START: u32 = 0x811c_9dc5;
+        match self.plain() {
+            Some(text) => text.bytes().fold(START, step),
+            None => self.chars().fold(START, |hash, c| c.encode_utf8(&mut [0; 4]).bytes().fold(hash, step)),
+        }
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> String {
+        match text.plain() {
+            Some(plain) => plain.to_owned(),
+            None => text.chars().collect(),
+        }
+    }
+}
+
+struct Unescaped<'a>(core::str::Chars<'a>);
+
+impl Unescaped<'_> {
+    fn code_unit(&mut self) -> u32 {
+        (0..4).fold(0, |unit, _| unit * 16 + self.0.next().and_then(|c| c.to_digit(16)).unwrap_or(0))
+    }
+}
+
+impl Iterator for Unescaped<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.0.next()?;
+        if c != '\\' {
+            return Some(c);
+        }
+        Some(match self.0.next()? {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let high = self.code_unit();
+                if !(0xd800..0xdc00).contains(&high) {
+                    return Some(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                // The reader has seen `\u` and the other half here.
+                self.0.next();
+                self.0.next();
+                let low = self.code_unit() & 0x3ff;
+                char::from_u32(0x1_0000 + ((high & 0x3ff) << 10 | low)).unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            other => other,
+        })
+    }
+}
+
+/// A value of a document that was read before, as it is written there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a>(&'a str);
+
+impl<'a> Value<'a> {
+    /// The whole of a document that was read before.
+    pub(crate) fn of_read_document(document: &'a str) -> Value<'a> {
+        Value(document.trim_ascii())
+    }
+
+    pub(crate) fn raw(self) -> &'a str {
+        self.0
+    }
+
+    pub(crate) fn text(self) -> Option<Text<'a>> {
+        let inside = self.0.strip_prefix('"')?;
+        inside.strip_suffix('"').map(Text)
+    }
+
+    /// The elements of an array; `None` for any other value.
+    pub(crate) fn elements(self) -> Option<impl Iterator<Item = Value<'a>>> {
+        let mut inside = self.inside('[')?;
+        Some(core::iter::from_fn(move || inside.next_value()))
+    }
+
+    /// The members of an object; `None` for any other value.
+    pub(crate) fn members(self) -> Option<impl Iterator<Item = (Text<'a>, Value<'a>)>> {
+        let mut inside = self.inside('{')?;
+        Some(core::iter::from_fn(move || {
+            let name = inside.next_value()?.text()?;
+            Some((name, inside.next_value()?))
+        }))
+    }
+
+    fn inside(self, open: char) -> Option<Inside<'a>> {
+        let text = self.0.strip_prefix(open)?;
+        Some(Inside(Cursor { text, at: 0 }))
+    }
+
+    /// A number, truncated toward zero, when it lies within ±1e15.
+    pub(crate) fn integer(self) -> Option<i64> {
+        truncated(self.0)
+    }
+
+    /// A time in seconds from 0 to 8.64e12: a fraction is truncated, as Clerk does.
+    pub(crate) fn seconds(self) -> Option<u64> {
+        u64::try_from(truncated(self.0)?).ok().filter(|secs| *secs <= MAX_UNIX_SECS)
+    }
+}
+
+/// The inside of a container that was read before.
+struct Inside<'a>(Cursor<'a>);
+
+impl<'a> Inside<'a> {
+    fn next_value(&mut self) -> Option<Value<'a>> {
+        let cursor = &mut self.0;
+        cursor.skip_space();
+        while cursor.take(b',') || cursor.take(b':') {
+            cursor.skip_space();
+        }
+        if matches!(cursor.peek(), None | Some(b'}' | b']')) {
+            return None;
+        }
+        if cursor.peek() == Some(b'"') {
+            let start = cursor.at;
+            cursor.string().ok()?;
+            return Some(Value(cursor.since(start)));
+        }
+        Some(cursor.skip_read_value())
+    }
+}
+
+/// The whole part of a JSON number, worked out on its digits: `f64` would round, and costs kilobytes in wasm.
+fn truncated(number: &str) -> Option<i64> {
+    const MAX_DIGITS: i64 = 15;
+    let (negative, number) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
+    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let leading_zeros = digits().take_while(|digit| *digit == b'0').count() as i64;
+    if leading_zeros == (whole.len() + fraction.len()) as i64 {
+        return Some(0);
+    }
+    let places = (whole.len() as i64).saturating_add(exponent_of(exponent));
+    if places.saturating_sub(leading_zeros) > MAX_DIGITS {
+        return None;
+    }
+    let places = usize::try_from(places).unwrap_or(0);
+    let magnitude = digits()
+        .chain(core::iter::repeat(b'0'))
+        .take(places)
+        .fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0'));
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// An exponent's value; one that does not fit is as good as infinite.
+fn exponent_of(text: &str) -> i64 {
+    const MAX: i64 = 1 << 32;
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let magnitude = digits.bytes().fold(0_i64, |n, digit| (n * 10 + i64::from(digit - b'0')).min(MAX));
+    if negative { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(document: &str) -> Result<Vec<(String, String)>, JsonError> {
+        let mut members = Vec::new();
+        read_object(
+            document.as_bytes(),
+            &mut [NameMark::default(); 8],
+            Depth { most: 4, unique: 4 },
+            &mut |name, value| {
+                members.push((String::from(name), value.raw().to_owned()));
+            },
+        )?;
+        Ok(members)
+    }
+
+    #[test]
+    fn members_are_shown_in_order_as_they_are_written() {
+        let members = read(r#" { "a" : [1, {"b":"}"}] , "\u0063":null } "#).unwrap();
+        assert_eq!(members, [("a".into(), r#"[1, {"b":"}"}]"#.into()), ("c".into(), "null".into())]);
+    }
+
+    #[test]
+    fn a_member_twice_is_found_at_any_depth_and_behind_escapes() {
+        for document in [r#"{"a":1,"a":2}"#, r#"{"a":1,"\u0061":2}"#, r#"{"x":[{"é":1,"\u00e9":2}]}"#] {
+            assert!(matches!(read(document), Err(JsonError::Duplicate { .. })), "{document}");
+        }
+        assert!(read(r#"{"a":{"a":1},"b":{"a":2}}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for document in [
+            "",
+            "[]",
+            "1",
+            "{",
+            "{}x",
+            "{,}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.1}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\udc00"}"#,
+            r#"{"a":"\ud800\u0041"}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":NaN}"#,
+            "{\"a\":\"\n\"}",
+            "\u{feff}{}",
+            "{'a':1}",
+            r#"{"a":1 "b":2}"#,
+        ] {
+            assert!(matches!(read(document), Err(JsonError::Malformed { .. })), "{document}");
+        }
+        let mut none = |_: Text<'_>, _: Value<'_>| ();
+        let not_utf8 = read_object(b"{}\xff", &mut [], Depth { most: 1, unique: 1 }, &mut none);
+        assert_eq!(not_utf8, Err(JsonError::Malformed { at: 2 }));
+    }
+
+    #[test]
+    fn depth_and_count_are_bounded() {
+        assert!(read(r#"{"a":[[[]]]}"#).is_ok());
+        assert_eq!(read(r#"{"a":[[[[]]]]}"#), Err(JsonError::TooDeep));
+        assert!(read(r#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":{"a":1}}"#).is_ok());
+        assert_eq!(
+            read(r#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":{"a":1},"h":1}"#),
+            Err(JsonError::TooManyMembers)
+        );
+    }
+
+    #[test]
+    fn numbers_are_truncated_on_their_digits() {
+        for (number, whole) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("1700000000", Some(1_700_000_000)),
+            ("1700000000.999", Some(1_700_000_000)),
+            ("1.7e9", Some(1_700_000_000)),
+            ("17000000000e-1", Some(1_700_000_000)),
+            ("-0.5", Some(0)),
+            ("-1", Some(-1)),
+            ("1e400", None),
+            ("1e-400", Some(0)),
+            ("1e99999999999999999999", None),
+            ("0e99999999999999999999", Some(0)),
+            ("0.000000012e17", Some(1_200_000_000)),
+            ("1e20", None),
+            ("\"1\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(Value(number).integer(), whole, "{number}");
+        }
+        assert_eq!(Value("8640000000000").seconds(), Some(8_640_000_000_000));
+        assert_eq!(Value("8640000000001").seconds(), None);
+        assert_eq!(Value("-1").seconds(), None);
+    }
+
+    #[test]
+    fn members_and_elements_of_a_read_value_are_listed() {
+        let value = Value(r#"{"a" : [1 , "x,]", {"k":[]} ], "b":{}, "c" : true }"#);
+        let members: Vec<_> =
+            value.members().unwrap().map(|(name, value)| (String::from(name), value.raw())).collect();
+        assert_eq!(
+            members,
+            [("a".to_owned(), r#"[1 , "x,]", {"k":[]} ]"#), ("b".to_owned(), "{}"), ("c".to_owned(), "true")]
+        );
+        let elements: Vec<_> =
+            Value(r#"[1 , "x,]", {"k":[]} ]"#).elements().unwrap().map(Value::raw).collect();
+        assert_eq!(elements, ["1", r#""x,]""#, r#"{"k":[]}"#]);
+        assert!(Value("1").elements().is_none());
+    }
+}

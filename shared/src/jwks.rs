@@ -1,0 +1,220 @@
+//! `Jwk`, `Jwks`: an issuer's keys as published (RFC 7517).
+
+use crate::base64url;
+use crate::json::{self, JsonError, NameMark, Text, Value};
+use crate::key_error::KeyError;
+use crate::key_set::KeyId;
+use crate::signature::{Algorithm, MAX_MODULUS_BITS};
+
+/// The greatest document that is read, in bytes. Clerk's has one or two keys, about 1 kB.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+/// The most keys in one document: each is made ready for use.
+pub const MAX_JWKS_KEYS: usize = 32;
+/// The most members in one document, those of its keys included.
+const MAX_MEMBERS: usize = 4096;
+const MAX_DEPTH: usize = 16;
+
+/// An RSA signature key as published: its name, its algorithm, its modulus. The exponent is 65537.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwk {
+    pub(crate) kid: KeyId,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) modulus: Vec<u8>,
+}
+
+/// A JWK that is of no use here, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedJwk {
+    /// Its name, where it has one.
+    pub kid: Option<KeyId>,
+    /// What is wrong with it.
+    pub error: KeyError,
+}
+
+/// A JWK Set (RFC 7517 section 5). A bad entry is set aside; it never spoils the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwks {
+    keys: Vec<Jwk>,
+    refused: Vec<RefusedJwk>,
+}
+
+impl Jwks {
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when it is not a JWK Set at all, is over [`MAX_JWKS_BYTES`], or has more than [`MAX_JWKS_KEYS`]
+    /// entries.
+    pub fn parse(document: &[u8]) -> Result<Jwks, KeyError> {
+        if document.len() > MAX_JWKS_BYTES {
+            return Err(KeyError::JwksTooLarge { bytes: document.len() });
+        }
+        let mut entries = None;
+        let depth = json::Depth { most: MAX_DEPTH, unique: 1 };
+        json::read_object(document, &mut [NameMark::default(); MAX_MEMBERS], depth, &mut |name, value| {
+            if name.is("keys") {
+                entries = Some(value);
+            }
+        })
+        .map_err(not_a_jwks)?;
+        let entries = entries.and_then(Value::elements).ok_or(KeyError::NotAJwks { at: 0 })?;
+        let mut jwks = Jwks { keys: Vec::new(), refused: Vec::new() };
+        for (count, entry) in entries.enumerate() {
+            if count == MAX_JWKS_KEYS {
+                return Err(KeyError::TooManyKeys);
+            }
+            jwks.take(entry);
+        }
+        jwks.refuse_names_used_twice();
+        Ok(jwks)
+    }
+
+    /// The keys that are fit for use.
+    pub fn keys(&self) -> &[Jwk] {
+        &self.keys
+    }
+
+    /// The entries that are not, and why.
+    pub fn refused(&self) -> &[RefusedJwk] {
+        &self.refused
+    }
+
+    fn take(&mut self, entry: Value<'_>) {
+        let mut members = Members::default();
+        let read = members.read(entry.raw().as_bytes());
+        let kid = members.kid.and_then(|kid| kid.text()).and_then(|kid| KeyId::from_chars(kid.chars()));
+        match read.and_then(|()| members.jwk(kid.clone())) {
+            Ok(key) => self.keys.push(key),
+            Err(error) => self.refused.push(RefusedJwk { kid, error }),
+        }
+    }
+
+    /// Two keys of one name: which one is meant, nobody can tell, so neither is.
+    fn refuse_names_used_twice(&mut self) {
+        let names: Vec<KeyId> = self.keys.iter().map(|key| key.kid.clone()).collect();
+        let twice = |kid: &KeyId| names.iter().filter(|name| *name == kid).count() > 1;
+        let (bad, good): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.keys).into_iter().partition(|key| twice(&key.kid));
+        self.keys = good;
+        self.refused
+            .extend(bad.into_iter().map(|key| RefusedJwk { kid: Some(key.kid), error: KeyError::KidTwice }));
+    }
+}
+
+impl Jwk {
+    /// Reads one JWK that stands alone.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]: what is wrong with it.
+    pub fn parse(document: &[u8]) -> Result<Jwk, KeyError> {
+        if document.len() > MAX_JWKS_BYTES {
+            return Err(KeyError::JwksTooLarge { bytes: document.len() });
+        }
+        let mut members = Members::default();
+        members.read(document)?;
+        members.jwk(members.kid.and_then(|kid| kid.text()).and_then(|kid| KeyId::from_chars(kid.chars())))
+    }
+
+    /// Its name.
+    pub fn kid(&self) -> &KeyId {
+        &self.kid
+    }
+
+    /// The algorithm that it is published for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its modulus, big-endian.
+    pub fn modulus(&self) -> &[u8] {
+        &self.modulus
+    }
+}
+
+/// The members of a JWK that a rule is about (RFC 7517 section 4; RFC 7518 section 6.3).
+#[derive(Clone, Copy, Default)]
+struct Members<'a> {
+    kty: Option<Value<'a>>,
+    kid: Option<Value<'a>>,
+    alg: Option<Value<'a>>,
+    usage: Option<Value<'a>>,
+    key_ops: Option<Value<'a>>,
+    n: Option<Value<'a>>,
+    e: Option<Value<'a>>,
+    is_private: bool,
+}
+
+impl<'a> Members<'a> {
+    fn read(&mut self, document: &'a [u8]) -> Result<(), KeyError> {
+        const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+        let depth = json::Depth { most: MAX_DEPTH, unique: MAX_DEPTH };
+        let mut member = |name: Text<'a>, value: Value<'a>| match name {
+            _ if name.is("kty") => self.kty = Some(value),
+            _ if name.is("kid") => self.kid = Some(value),
+            _ if name.is("alg") => self.alg = Some(value),
+            _ if name.is("use") => self.usage = Some(value),
+            _ if name.is("key_ops") => self.key_ops = Some(value),
+            _ if name.is("n") => self.n = Some(value),
+            _ if name.is("e") => self.e = Some(value),
+            _ => self.is_private |= PRIVATE.iter().any(|private| name.is(private)),
+        };
+        json::read_object(document, &mut [NameMark::default(); MAX_MEMBERS], depth, &mut member)
+            .map_err(not_a_jwk)
+    }
+
+    fn jwk(&self, kid: Option<KeyId>) -> Result<Jwk, KeyError> {
+        let says = |member: Option<Value<'_>>, expected: &str| {
+            member.and_then(Value::text).is_some_and(|text| text.is(expected))
+        };
+        if self.is_private {
+            return Err(KeyError::PrivateMember);
+        }
+        if !says(self.kty, "RSA") {
+            return Err(KeyError::NotRsa);
+        }
+        if self.usage.is_some() && !says(self.usage, "sig") {
+            return Err(KeyError::NotForSignatures);
+        }
+        if let Some(key_ops) = self.key_ops {
+            let mut operations = key_ops.elements().into_iter().flatten();
+            if !operations.any(|operation| says(Some(operation), "verify")) {
+                return Err(KeyError::NotForSignatures);
+            }
+        }
+        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| says(self.alg, algorithm.as_str()));
+        let algorithm = algorithm.ok_or(KeyError::NoAlgorithm)?;
+        let kid = kid.ok_or(KeyError::NoKid)?;
+        if !says(self.e, "AQAB") {
+            return Err(KeyError::Exponent);
+        }
+        Ok(Jwk { kid, algorithm, modulus: modulus(self.n)? })
+    }
+}
+
+/// `n` in its one spelling: base64url without leading zero bytes (RFC 7518 section 6.3.1.1).
+fn modulus(n: Option<Value<'_>>) -> Result<Vec<u8>, KeyError> {
+    let text = n.and_then(Value::text).and_then(Text::plain).ok_or(KeyError::ModulusSpelling)?;
+    // One that is too long is told so, by its size, where the key is made ready.
+    let mut room = [0; MAX_MODULUS_BITS / 8 * 2];
+    let bytes = base64url::decode(text.as_bytes(), &mut room).ok_or(KeyError::ModulusSpelling)?;
+    if bytes.first().is_none_or(|first| *first == 0) {
+        return Err(KeyError::ModulusSpelling);
+    }
+    Ok(bytes.to_vec())
+}
+
+fn not_a_jwks(error: JsonError) -> KeyError {
+    match error {
+        JsonError::Malformed { at } => KeyError::NotAJwks { at },
+        JsonError::Duplicate { at } => KeyError::MemberTwice { at },
+        JsonError::TooDeep | JsonError::TooManyMembers => KeyError::TooManyKeys,
+    }
+}
+
+fn not_a_jwk(error: JsonError) -> KeyError {
+    match error {
+        JsonError::Duplicate { at } => KeyError::MemberTwice { at },
+        JsonError::Malformed { .. } | JsonError::TooDeep | JsonError::TooManyMembers => KeyError::NotAJwk,
+    }
+}

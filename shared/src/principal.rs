@@ -1,0 +1,324 @@
+//! `Principal`: who a verified token stands for.
+
+use crate::json::{Text, Value};
+use crate::key_set::KeyId;
+use crate::permissions::{self, Scoped};
+use crate::policy::Issuer;
+use crate::time::UnixTime;
+use crate::token::UnverifiedClaims;
+
+/// The proven identity behind a session token. Only [`Verifier::verify`](crate::Verifier::verify) makes one.
+///
+/// Version 1 and version 2 of Clerk's claims read the same here (Clerk, "Session token claims").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub(crate) issuer: Issuer,
+    pub(crate) key_id: KeyId,
+    pub(crate) user_id: String,
+    pub(crate) session_id: Option<String>,
+    pub(crate) authorized_party: Option<String>,
+    pub(crate) expires_at: UnixTime,
+    pub(crate) issued_at: Option<UnixTime>,
+    pub(crate) is_pending: bool,
+    pub(crate) impersonator: Option<Impersonator>,
+    pub(crate) organization: Option<Organization>,
+    pub(crate) features: Vec<Scoped>,
+    pub(crate) plans: Vec<Scoped>,
+    pub(crate) factor_ages: Option<FactorAges>,
+    pub(crate) claims: String,
+}
+
+/// The organization that the session is active in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Clerk's id: `org_…`.
+    pub id: String,
+    /// Its name in URLs, where the instance uses them.
+    pub slug: Option<String>,
+    /// The user's role in it, always with the prefix `org:`.
+    pub role: Option<String>,
+    /// What the role allows: `org:<feature>:<permission>`. System permissions are never in a token.
+    pub permissions: Vec<String>,
+    /// Clerk's own decoders read this token's permission masks in two ways. Only what both grant is in
+    /// `permissions`.
+    pub permissions_disputed: bool,
+}
+
+/// How long ago the session's factors were verified when the token was made: `fva`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactorAges {
+    /// Minutes since the first factor; `None` when it was never verified.
+    pub first_mins: Option<u64>,
+    /// Minutes since the second factor; `None` when there is none or it was never verified.
+    pub second_mins: Option<u64>,
+}
+
+/// Somebody else who acts as the user: `act` (RFC 8693 section 4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impersonator {
+    /// Who acts: the `sub` of `act`.
+    pub user_id: String,
+    /// Where they came from, for example Clerk's dashboard.
+    pub issuer: Option<String>,
+    /// Their own session.
+    pub session_id: Option<String>,
+}
+
+/// What a session must have. Every part that is set must hold; a requirement that asks for nothing is never met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requirement<'a> {
+    /// A role in the active organization, with or without `org:`.
+    pub role: Option<&'a str>,
+    /// A permission in the active organization, with or without `org:`.
+    pub permission: Option<&'a str>,
+    /// A feature; `org:` or `user:` before it says whose, without one either will do.
+    pub feature: Option<&'a str>,
+    /// A plan; `org:` or `user:` before it says whose, without one either will do.
+    pub plan: Option<&'a str>,
+    /// How recently the user confirmed who they are.
+    pub reverification: Option<Reverification>,
+}
+
+/// How recently the user must have confirmed who they are (Clerk, "Reverification").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reverification {
+    /// Which factor.
+    pub level: ReverificationLevel,
+    /// Its age must be below this, in minutes.
+    pub max_age_mins: u64,
+}
+
+/// Which factor must be recent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReverificationLevel {
+    /// The first; the second where there is no first.
+    FirstFactor,
+    /// The second; the first where there is no second.
+    SecondFactor,
+    /// Both; the first alone where there is no second.
+    MultiFactor,
+}
+
+impl Reverification {
+    /// Clerk's preset `strict_mfa`: both factors within 10 minutes.
+    pub const STRICT_MFA: Reverification =
+        Reverification { level: ReverificationLevel::MultiFactor, max_age_mins: 10 };
+    /// Clerk's preset `strict`: the second factor within 10 minutes.
+    pub const STRICT: Reverification =
+        Reverification { level: ReverificationLevel::SecondFactor, max_age_mins: 10 };
+    /// Clerk's preset `moderate`: the second factor within an hour.
+    pub const MODERATE: Reverification =
+        Reverification { level: ReverificationLevel::SecondFactor, max_age_mins: 60 };
+    /// Clerk's preset `lax`: the second factor within a day.
+    pub const LAX: Reverification =
+        Reverification { level: ReverificationLevel::SecondFactor, max_age_mins: 1440 };
+
+    /// The preset of this name, as Clerk spells it.
+    pub fn preset(name: &str) -> Option<Reverification> {
+        match name {
+            "strict_mfa" => Some(Reverification::STRICT_MFA),
+            "strict" => Some(Reverification::STRICT),
+            "moderate" => Some(Reverification::MODERATE),
+            "lax" => Some(Reverification::LAX),
+            _ => None,
+        }
+    }
+
+    fn is_met_by(self, ages: FactorAges) -> bool {
+        let fresh = |age: u64| age < self.max_age_mins;
+        match (self.level, ages.first_mins, ages.second_mins) {
+            (_, None, None) => false,
+            (ReverificationLevel::FirstFactor, first, second) => first.or(second).is_some_and(fresh),
+            (ReverificationLevel::SecondFactor, first, second) => second.or(first).is_some_and(fresh),
+            (ReverificationLevel::MultiFactor, first, second) => {
+                first.is_some_and(fresh) && second.is_none_or(fresh)
+            }
+        }
+    }
+}
+
+impl Principal {
+    /// Clerk's id of the user: `sub`, `user_…`.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// Clerk's id of the session: `sid`. A template token has none.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// Who issued the token: `iss`.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The key that signed it: `kid`. What was learned from a token lives no longer than its key.
+    pub fn key_id(&self) -> &KeyId {
+        &self.key_id
+    }
+
+    /// The origin that the token was made for: `azp`.
+    pub fn authorized_party(&self) -> Option<&str> {
+        self.authorized_party.as_deref()
+    }
+
+    /// When the token ends, clock skew not counted: `exp`.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// When the token was made: `iat`.
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        self.issued_at
+    }
+
+    /// The user has a task to finish before the session is active, and the policy takes that: `sts`.
+    pub fn is_pending(&self) -> bool {
+        self.is_pending
+    }
+
+    /// Who acts as the user, if somebody does: `act`.
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.impersonator.as_ref()
+    }
+
+    /// The organization that the session is active in.
+    pub fn organization(&self) -> Option<&Organization> {
+        self.organization.as_ref()
+    }
+
+    /// Features, with whose they are, in the order of the token: `fea`.
+    pub fn features(&self) -> &[Scoped] {
+        &self.features
+    }
+
+    /// Plans, with whose they are, in the order of the token: `pla`.
+    pub fn plans(&self) -> &[Scoped] {
+        &self.plans
+    }
+
+    /// How long ago the factors were verified: `fva`.
+    pub fn factor_ages(&self) -> Option<FactorAges> {
+        self.factor_ages
+    }
+
+    /// The whole payload, as JSON text: custom claims are in it as the token spells them.
+    pub fn claims_json(&self) -> &str {
+        &self.claims
+    }
+
+    /// A claim as JSON text.
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        let mut members = Value::of_read_document(&self.claims).members()?;
+        members.find(|(known, _)| known.is(name)).map(|(_, value)| value.raw())
+    }
+
+    /// Whether the session has all that is required (Clerk, `has()`). A requirement that asks for nothing is not met.
+    pub fn has(&self, requirement: &Requirement<'_>) -> bool {
+        let organization = self.organization.as_ref();
+        let checks = [
+            requirement.role.map(|role| organization.is_some_and(|organization| organization.has_role(role))),
+            requirement
+                .permission
+                .map(|name| organization.is_some_and(|organization| organization.has_permission(name))),
+            requirement.feature.map(|feature| permissions::includes(&self.features, feature)),
+            requirement.plan.map(|plan| permissions::includes(&self.plans, plan)),
+            requirement
+                .reverification
+                .map(|asked| self.factor_ages.is_some_and(|ages| asked.is_met_by(ages))),
+        ];
+        checks.iter().any(Option::is_some) && checks.into_iter().flatten().all(|met| met)
+    }
+}
+
+impl Organization {
+    fn has_role(&self, role: &str) -> bool {
+        self.role.as_deref().is_some_and(|held| permissions::same_in_organization(held, role))
+    }
+
+    fn has_permission(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|held| permissions::same_in_organization(held, permission))
+    }
+
+    /// Reads the claims of the version that the token says it has. `v` is the number 2, or the claims are version 1.
+    pub(crate) fn of(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
+        if claims.v.is_some_and(|version| version.raw() == "2") {
+            Organization::of_version_2(claims)
+        } else {
+            Organization::of_version_1(claims)
+        }
+    }
+
+    fn of_version_1(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
+        let listed = claims.org_permissions.and_then(Value::elements);
+        Some(Organization {
+            id: owned(claims.org_id)?,
+            slug: owned(claims.org_slug),
+            role: owned(claims.org_role).map(|role| permissions::with_prefix(&role)),
+            permissions: listed
+                .map(|list| list.filter_map(Value::text).map(String::from).collect())
+                .unwrap_or_default(),
+            permissions_disputed: false,
+        })
+    }
+
+    fn of_version_2(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
+        let (mut id, mut slug, mut role, mut names, mut masks) = (None, None, None, None, None);
+        for (name, value) in claims.o?.members()? {
+            match name {
+                _ if name.is("id") => id = owned(Some(value)),
+                _ if name.is("slg") => slug = owned(Some(value)),
+                _ if name.is("rol") => role = owned(Some(value)),
+                _ if name.is("per") => names = owned(Some(value)),
+                _ if name.is("fpm") => masks = owned(Some(value)),
+                _ => (),
+            }
+        }
+        let features = owned(claims.fea).unwrap_or_default();
+        let granted = permissions::granted(&features, &names.unwrap_or_default(), &masks.unwrap_or_default());
+        Some(Organization {
+            id: id?,
+            slug,
+            role: role.map(|role| permissions::with_prefix(&role)),
+            permissions: granted.permissions,
+            permissions_disputed: granted.disputed,
+        })
+    }
+}
+
+impl FactorAges {
+    /// `fva` is two numbers, each -1 or not negative; anything else says nothing.
+    pub(crate) fn of(claims: &UnverifiedClaims<'_>) -> Option<FactorAges> {
+        let mut ages = claims.fva?.elements()?.map(Value::integer);
+        let (Some(first), Some(second), None) = (ages.next(), ages.next(), ages.next()) else {
+            return None;
+        };
+        let age = |mins: Option<i64>| match mins? {
+            -1 => Some(None),
+            mins => u64::try_from(mins).ok().map(Some),
+        };
+        Some(FactorAges { first_mins: age(first)?, second_mins: age(second)? })
+    }
+}
+
+impl Impersonator {
+    /// `act` is an object whose `sub` is a string that is not empty.
+    pub(crate) fn of(act: Value<'_>) -> Option<Impersonator> {
+        let (mut user_id, mut issuer, mut session_id) = (None, None, None);
+        for (name, value) in act.members()? {
+            match name {
+                _ if name.is("sub") => user_id = owned(Some(value)),
+                _ if name.is("iss") => issuer = owned(Some(value)),
+                _ if name.is("sid") => session_id = owned(Some(value)),
+                _ => (),
+            }
+        }
+        Some(Impersonator { user_id: user_id?, issuer, session_id })
+    }
+}
+
+/// A string that is not empty.
+pub(crate) fn owned(value: Option<Value<'_>>) -> Option<String> {
+    value.and_then(Value::text).filter(|text: &Text<'_>| !text.is_empty()).map(String::from)
+}

@@ -1,0 +1,179 @@
+//! `Verifier`: the whole way, in one short function.
+
+use crate::claims::{self, SignedClaims};
+use crate::error::{Excerpt, VerifyError};
+use crate::key_set::{KeyId, KeySet};
+use crate::policy::Policy;
+use crate::principal::Principal;
+use crate::signature::Algorithm;
+use crate::time::UnixTime;
+use crate::token::{TokenBuffer, UnverifiedHeader, UnverifiedToken};
+
+/// Turns tokens into principals, under one policy.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    policy: Policy,
+}
+
+/// A token that could be one of ours, for all that can be told without a key: its shape, its header, its issuer.
+///
+/// Its signature is not checked. What it is good for is to ask for the key: whoever holds one has not let anybody in.
+#[derive(Clone, Debug)]
+pub struct ScreenedToken<'a> {
+    token: UnverifiedToken<'a>,
+    algorithm: Algorithm,
+    key_id: KeyId,
+    category: Category,
+}
+
+/// What `cat` says a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Category {
+    Session,
+    /// Made from a JWT template.
+    Template,
+    /// Nothing: minted before the header was there, or by an instance that has opted out.
+    Unsaid,
+}
+
+impl Verifier {
+    /// A verifier of this policy.
+    pub fn new(policy: Policy) -> Verifier {
+        Verifier { policy }
+    }
+
+    /// What is accepted.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Says who a token stands for: key, signature, claims, in this order.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken, from [`VerifyError::UnknownKid`] to [`VerifyError::MalformedAct`].
+    pub fn verify(
+        &self,
+        token: &ScreenedToken<'_>,
+        keys: &KeySet,
+        now: UnixTime,
+    ) -> Result<Principal, VerifyError> {
+        let key_id = token.key_id();
+        if self.policy.denied_kids.contains(key_id) {
+            return Err(VerifyError::DeniedKid(key_id.clone()));
+        }
+        let key = keys.get(key_id).ok_or_else(|| VerifyError::UnknownKid(key_id.clone()))?;
+        key.check(token.algorithm, token.token.signing_input(), token.token.signature())?;
+        let claims = SignedClaims { claims: &token.token.claims, key_id, category: token.category };
+        claims.accept(&self.policy, now)
+    }
+
+    /// Takes a token apart and turns away whatever needs no key to be turned away, so that hopeless tokens cost
+    /// neither a fetch nor a signature check: shape, header, and the issuer that picks the key set.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken, from [`VerifyError::TokenMissing`] to [`VerifyError::WrongIss`].
+    pub fn screen<'a>(
+        &self,
+        text: &'a str,
+        buffer: &'a mut TokenBuffer,
+    ) -> Result<ScreenedToken<'a>, VerifyError> {
+        let token = UnverifiedToken::parse(text, buffer)?;
+        accept_typ(&token.header)?;
+        let category = self.accept_category(&token.header)?;
+        let algorithm = self.algorithm(&token.header)?;
+        refuse_extensions(&token.header)?;
+        let key_id = key_id(&token.header)?;
+        refuse_machine_subject(&token)?;
+        claims::issuer(token.claims.iss, &self.policy)?;
+        Ok(ScreenedToken { token, algorithm, key_id, category })
+    }
+
+    /// `cat`: what the token is for.
+    fn accept_category(&self, header: &UnverifiedHeader<'_>) -> Result<Category, VerifyError> {
+        const SESSION: &str = "cl_B7d4PD111AAA";
+        const TEMPLATE: &str = "cl_B7d4PD222AAA";
+        const MACHINE: &str = "cl_B7d4PD333AAA";
+        const UNSAID: &str = "cl_I7d4PD111III";
+        let Some(cat) = header.cat else { return Ok(Category::Unsaid) };
+        match cat.text() {
+            Some(cat) if cat.is(SESSION) => Ok(Category::Session),
+            Some(cat) if cat.is(UNSAID) => Ok(Category::Unsaid),
+            Some(cat) if cat.is(TEMPLATE) && self.policy.template_audience.is_some() => {
+                Ok(Category::Template)
+            }
+            Some(cat) if cat.is(TEMPLATE) => Err(VerifyError::TemplateToken),
+            Some(cat) if cat.is(MACHINE) => Err(VerifyError::MachineToken),
+            _ => Err(VerifyError::UnknownCategory),
+        }
+    }
+
+    /// `alg` (RFC 7515 section 4.1.1) is one that the policy names. Which check is made, the key says.
+    fn algorithm(&self, header: &UnverifiedHeader<'_>) -> Result<Algorithm, VerifyError> {
+        let named = header.alg.and_then(|alg| alg.text());
+        let taken =
+            named.and_then(|named| self.policy.algorithms.iter().find(|taken| named.is(taken.as_str())));
+        taken.copied().ok_or_else(|| VerifyError::UnsupportedAlgorithm {
+            presented: named.map_or(Excerpt::of("missing"), |named| Excerpt::from_chars(named.chars())),
+        })
+    }
+}
+
+impl ScreenedToken<'_> {
+    /// The key that the token names.
+    pub fn key_id(&self) -> &KeyId {
+        &self.key_id
+    }
+
+    /// The algorithm that the token names, which the policy takes.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What the signature must be of, for a host that checks it elsewhere.
+    pub fn signing_input(&self) -> &[u8] {
+        self.token.signing_input()
+    }
+
+    /// The signature, for a host that checks it elsewhere.
+    pub fn signature(&self) -> &[u8] {
+        self.token.signature()
+    }
+}
+
+/// `typ` is absent or `JWT` (RFC 7519 section 5.1); an access token says what it is (RFC 9068 section 2.1).
+fn accept_typ(header: &UnverifiedHeader<'_>) -> Result<(), VerifyError> {
+    let Some(typ) = header.typ else { return Ok(()) };
+    match typ.text() {
+        Some(typ) if typ.is("JWT") => Ok(()),
+        Some(typ) if typ.is("at+jwt") || typ.is("application/at+jwt") => Err(VerifyError::OauthToken),
+        _ => Err(VerifyError::WrongTyp),
+    }
+}
+
+/// No extension is understood, so none that must be (RFC 7515 section 4.1.11), and none that repacks the token.
+fn refuse_extensions(header: &UnverifiedHeader<'_>) -> Result<(), VerifyError> {
+    if header.has_crit {
+        return Err(VerifyError::CriticalHeader);
+    }
+    match header.unsupported {
+        Some(name) => Err(VerifyError::UnsupportedHeader { name }),
+        None => Ok(()),
+    }
+}
+
+/// `kid` (RFC 7515 section 4.1.4), required here: without it any key of the set would do.
+fn key_id(header: &UnverifiedHeader<'_>) -> Result<KeyId, VerifyError> {
+    let kid = header.kid.ok_or(VerifyError::MissingKid)?.text().ok_or(VerifyError::MalformedKid)?;
+    KeyId::from_chars(kid.chars()).ok_or(VerifyError::MalformedKid)
+}
+
+/// A machine's token says so in its subject, whatever its header says.
+fn refuse_machine_subject(token: &UnverifiedToken<'_>) -> Result<(), VerifyError> {
+    let unverified_sub = token.claims.sub.and_then(|sub| sub.text());
+    if unverified_sub.is_some_and(|sub| sub.chars().take(4).eq("mch_".chars())) {
+        return Err(VerifyError::MachineToken);
+    }
+    Ok(())
+}
