@@ -7,7 +7,7 @@ use doorward_verifier::UnixTime;
 
 /// Tells the time to whatever must judge by it. A clock that is off by more than the clock skew turns good tokens
 /// away, or lets expired ones in.
-pub trait Clock: Send + Sync {
+pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> UnixTime;
 }

@@ -1,12 +1,22 @@
 //! A warp server, and its parts, for backends behind Clerk: verified sessions and their users.
 
+pub mod cache;
+pub mod clerk;
 pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod doctor;
+mod envelope;
+mod flights;
 pub mod health;
+pub mod identities;
 pub mod inspect;
+mod logins;
+mod record;
 pub mod serve;
 pub mod show;
+pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod user;
+pub mod users;

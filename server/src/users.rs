@@ -1,0 +1,284 @@
+//! `UserDirectory`: finds the user of a verified token; makes the record on first sight.
+//!
+//! A record is shown as it is in memory while that is fresh, is confirmed in the background shortly before it would no
+//! longer be, and waits for the store (and Clerk) after that. When the store is away it is shown for a while longer,
+//! and says so.
+
+use std::future::ready;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use doorward_verifier::UnixTime;
+use moka::future::Cache as Memory;
+use moka::ops::compute::Op;
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use crate::cache::{Cache, KnownUser};
+use crate::clerk::ClerkApi;
+use crate::clock::Clock;
+use crate::flights::Flights;
+use crate::identities::{AskingRate, Identities};
+use crate::logins::{Logins, to_write};
+use crate::store::{Store, StoreError, StoreStatus};
+use crate::user::{Change, InvalidUserId, ProfileChange, User, UserId};
+use confirm::{Confirmed, Failure};
+use entry::{Age, Entry};
+
+mod confirm;
+mod entry;
+
+/// A change at Clerk or by another instance is seen after this long at the latest, while the store answers.
+pub const FRESH: Duration = Duration::from_secs(60);
+/// Shorter than the time after which a record is confirmed, so that each confirmation asks Clerk, too.
+pub const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// The rest of the users is asked for at their next confirmation.
+const MAX_LATE_QUESTIONS: usize = 512;
+/// What memory may hold; a record takes 1 to 2 KB.
+const MAX_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+/// How often sign-ins are written down, and how much later than the stored one they must be for it.
+const LOGIN_FLUSH: Duration = Duration::from_secs(30);
+const LOGIN_MOVED: Duration = Duration::from_secs(5 * 60);
+/// Sign-ins in one write.
+const LOGINS_AT_ONCE: usize = 500;
+/// The store is asked every second whether it is back.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// What the directory is made of, and its time limits.
+#[derive(Debug)]
+pub struct DirectorySettings {
+    /// The Clerk instance whose users these are.
+    pub issuer: String,
+    /// How long a record is shown after the store last confirmed it: `STORE_STALE_SECS`.
+    pub stale: Duration,
+    /// How often Clerk may be asked who users are.
+    pub asking_rate: AskingRate,
+    /// For how long it is not asked again about one user: [`ASK_AGAIN`], or longer where webhooks tell of changes.
+    pub ask_again: Duration,
+}
+
+/// Finds users.
+#[derive(Debug)]
+pub struct UserDirectory(Arc<Directory>);
+
+/// A user, and how sure that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The record.
+    pub user: Arc<User>,
+    /// Whether this call made it.
+    pub created: bool,
+    /// How long ago the store confirmed it, when the store could not be asked now.
+    pub stale: Option<Duration>,
+}
+
+/// Why a verified token gets no user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// The store can not be had, and what is known is too old.
+    #[error("the users can not be had")]
+    Unavailable {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// Clerk lets the person in no more.
+    #[error("the user is banned")]
+    Banned,
+    /// The person is gone.
+    #[error("the user is deleted")]
+    Deleted,
+    /// An operator has set `is_active` to false.
+    #[error("the user is inactive")]
+    Inactive,
+    /// The session was ended.
+    #[error("the session is revoked")]
+    Revoked,
+    /// The token's subject can not be the key of a record.
+    #[error(transparent)]
+    Unstorable(#[from] InvalidUserId),
+}
+
+impl UserDirectory {
+    /// Over `store`, with `cache` in front of it where there is one, and `clerk` to ask who users are.
+    pub fn open(
+        settings: DirectorySettings,
+        store: Arc<dyn Store>,
+        cache: Option<Arc<Cache>>,
+        clerk: Option<ClerkApi>,
+        clock: Arc<dyn Clock>,
+    ) -> UserDirectory {
+        let identities = clerk
+            .filter(ClerkApi::knows_users)
+            .map(|api| Identities::new(api, settings.asking_rate, Arc::clone(&clock)));
+        let directory = Arc::new(Directory {
+            memory: Memory::builder()
+                .weigher(|_, entry: &Arc<Entry>| entry.weight())
+                .max_capacity(MAX_MEMORY_BYTES)
+                .build(),
+            flights: Flights::default(),
+            late_questions: Arc::new(Semaphore::new(MAX_LATE_QUESTIONS)),
+            logins: Logins::default(),
+            reads: AtomicU64::new(1),
+            settings,
+            store,
+            cache,
+            identities,
+            clock,
+        });
+        tokio::spawn(flush_logins_for_ever(Arc::downgrade(&directory)));
+        UserDirectory(directory)
+    }
+
+    /// The user `id`, who a verified token names. Made where there is none.
+    pub async fn find_or_create(&self, id: &str) -> Result<SignedIn, UserError> {
+        let signed_in = self.0.find_or_create(id).await?;
+        admitted(signed_in)
+    }
+
+    /// Changes the profile of the user `id`, who a verified token names. What it returns is stored.
+    pub async fn change(&self, id: &str, change: ProfileChange) -> Result<SignedIn, UserError> {
+        let id = UserId::parse(id)?;
+        let known = self.0.recall(id.as_str()).await;
+        let outcome = self.0.confirm(&id, known, Some(Change::Profile(change))).await;
+        let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
+        admitted(SignedIn { user: Arc::clone(&entry.user), created, stale: None })
+    }
+
+    /// Whether the store can be had.
+    pub fn store_status(&self) -> StoreStatus {
+        self.0.store.status()
+    }
+
+    /// Writes down every sign-in that the store does not have yet.
+    pub async fn flush_logins(&self) -> Result<(), StoreError> {
+        self.0.flush_logins(Duration::ZERO).await
+    }
+
+    /// Flushes, and gives the store back.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.flush_logins().await?;
+        self.0.store.close().await
+    }
+}
+
+/// Banned, deleted and inactive users are found, and turned away.
+fn admitted(signed_in: SignedIn) -> Result<SignedIn, UserError> {
+    standing(&signed_in.user)?;
+    Ok(signed_in)
+}
+
+fn standing(user: &User) -> Result<(), UserError> {
+    match user {
+        User { deleted_at: Some(_), .. } => Err(UserError::Deleted),
+        user if user.banned() => Err(UserError::Banned),
+        User { is_active: false, .. } => Err(UserError::Inactive),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct Directory {
+    settings: DirectorySettings,
+    store: Arc<dyn Store>,
+    cache: Option<Arc<Cache>>,
+    identities: Option<Identities>,
+    clock: Arc<dyn Clock>,
+    memory: Memory<UserId, Arc<Entry>>,
+    flights: Flights<UserId, Result<Confirmed, Failure>>,
+    /// Questions to Clerk that nobody waits for any more.
+    late_questions: Arc<Semaphore>,
+    logins: Logins,
+    /// Numbers reads and writes of the store, so that what was read before a write never replaces it.
+    reads: AtomicU64,
+}
+
+impl Directory {
+    async fn find_or_create(self: &Arc<Self>, id: &str) -> Result<SignedIn, UserError> {
+        let now = self.clock.now();
+        let known = self.recall(id).await;
+        let age = known.as_ref().map_or(Age::Over, |entry| entry.age(now));
+        if let Some(entry) = known.as_ref().filter(|_| age != Age::Over) {
+            self.logins.note(&entry.login, now);
+            if age == Age::Ending {
+                let _in_background = self.confirming(&entry.user.clerk_id, &known);
+            }
+            return Ok(SignedIn { user: Arc::clone(&entry.user), created: false, stale: None });
+        }
+        let id = UserId::parse(id)?;
+        let (confirming, ours) = self.confirming(&id, &known);
+        let outcome = confirming.await.unwrap_or(Err(Failure::Panicked));
+        match outcome {
+            Ok(Confirmed { entry, created }) => {
+                self.logins.note(&entry.login, now);
+                Ok(SignedIn { user: Arc::clone(&entry.user), created: created && ours, stale: None })
+            }
+            Err(failure) => self.stale(known, now).ok_or_else(|| failure.into_answer()),
+        }
+    }
+
+    /// What is known, if that may still be shown.
+    fn stale(&self, known: Option<Arc<Entry>>, now: UnixTime) -> Option<SignedIn> {
+        let entry = known?;
+        let age = now.since(entry.confirmed_at);
+        (age <= self.settings.stale).then(|| {
+            self.logins.note(&entry.login, now);
+            SignedIn { user: Arc::clone(&entry.user), created: false, stale: Some(age) }
+        })
+    }
+
+    /// From memory, or else from the cache on disk.
+    async fn recall(&self, id: &str) -> Option<Arc<Entry>> {
+        if let Some(entry) = self.memory.get(id).await {
+            return Some(entry);
+        }
+        let KnownUser { user, confirmed_at } = self.cache.as_ref()?.user(&self.settings.issuer, id)?;
+        Some(self.remember(Entry::from_disk(user, confirmed_at)).await)
+    }
+
+    /// Keeps the newer of `entry` and what memory has, and returns it.
+    async fn remember(&self, entry: Entry) -> Arc<Entry> {
+        let entry = Arc::new(entry);
+        let slot = self.memory.entry(entry.user.clerk_id.clone());
+        let kept = slot.and_compute_with(|known| {
+            let newer = known.is_none_or(|known| known.value().is_older_than(&entry));
+            if newer && !entry.is_from_disk() {
+                self.save_in_cache(&entry);
+            }
+            ready(if newer { Op::Put(Arc::clone(&entry)) } else { Op::Nop })
+        });
+        kept.await.into_entry().map_or(entry, moka::Entry::into_value)
+    }
+
+    fn save_in_cache(&self, entry: &Entry) {
+        if let Some(cache) = &self.cache {
+            cache.save_user(&self.settings.issuer, &entry.user, entry.confirmed_at);
+        }
+    }
+
+    async fn flush_logins(&self, least_moved: Duration) -> Result<(), StoreError> {
+        let logins = to_write(self.logins.take_moved(least_moved));
+        let mut outcome = Ok(());
+        for chunk in logins.chunks(LOGINS_AT_ONCE) {
+            let writes: Vec<(UserId, UnixTime)> =
+                chunk.iter().map(|(login, at)| (login.id().clone(), *at)).collect();
+            let written = self.store.record_logins(&writes).await;
+            self.logins.settle(chunk, written.is_ok());
+            outcome = outcome.and(written);
+        }
+        outcome
+    }
+}
+
+async fn flush_logins_for_ever(directory: Weak<Directory>) {
+    let mut ticks = interval(LOGIN_FLUSH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(directory) = directory.upgrade() else { return };
+        if let Err(error) = directory.flush_logins(LOGIN_MOVED).await {
+            warn!(%error, "sign-ins could not be written down; they are kept for the next time");
+        }
+    }
+}

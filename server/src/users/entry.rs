@@ -1,0 +1,94 @@
+//! `Entry`: what memory holds of a user, and how old that is.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_verifier::UnixTime;
+
+use super::FRESH;
+use crate::logins::Login;
+use crate::user::{User, UserId};
+
+/// A record is confirmed in the background somewhere between these hundredths of its fresh time. Where, depends on the
+/// id, so that users who came together do not stay together.
+const CONFIRMED_FROM: u64 = 60;
+const CONFIRMED_TO: u64 = 75;
+
+/// What memory holds of a user.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) user: Arc<User>,
+    pub(super) login: Arc<Login>,
+    /// The number of the read or the write of the store that it comes from; 0 for one of an earlier process.
+    pub(super) read: u64,
+    /// When the store last said so.
+    pub(super) confirmed_at: UnixTime,
+    /// When Clerk last said who they are.
+    pub(super) asked_at: Option<UnixTime>,
+}
+
+/// How old what memory holds is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// As good as the store's own.
+    Fresh,
+    /// Still that, but not for long.
+    Ending,
+    /// The store has to be asked.
+    Over,
+}
+
+impl Entry {
+    /// What an earlier process kept; older than anything that this one reads.
+    pub(super) fn from_disk(user: User, confirmed_at: UnixTime) -> Entry {
+        let login = Arc::new(Login::new(user.clerk_id.clone(), user.last_login_at));
+        Entry { user: Arc::new(user), login, read: 0, confirmed_at, asked_at: None }
+    }
+
+    pub(super) fn is_from_disk(&self) -> bool {
+        self.read == 0
+    }
+
+    pub(super) fn is_older_than(&self, other: &Entry) -> bool {
+        self.read < other.read
+    }
+
+    pub(super) fn age(&self, now: UnixTime) -> Age {
+        let age = now.since(self.confirmed_at);
+        // Confirmed later than now: the clock went back, and the age is unknown.
+        if age >= FRESH || self.confirmed_at > now {
+            Age::Over
+        } else if age >= self.confirmed_after() {
+            Age::Ending
+        } else {
+            Age::Fresh
+        }
+    }
+
+    fn confirmed_after(&self) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        self.user.clerk_id.hash(&mut hasher);
+        let hundredths = CONFIRMED_FROM + hasher.finish() % (CONFIRMED_TO - CONFIRMED_FROM);
+        FRESH.mul_f64(hundredths as f64 / 100.0)
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn weight(&self) -> u32 {
+        let user = &*self.user;
+        let identity = user.identity.iter().flat_map(|identity| {
+            [
+                &identity.email,
+                &identity.username,
+                &identity.first_name,
+                &identity.last_name,
+                &identity.image_url,
+            ]
+        });
+        let texts = identity.chain([&user.profile.username, &user.profile.name]);
+        let bytes: usize = texts.flatten().map(String::len).sum();
+        let fixed = size_of::<Entry>() + size_of::<User>() + size_of::<Login>() + 3 * size_of::<UserId>();
+        u32::try_from(fixed + 3 * user.clerk_id.as_str().len() + user.issuer.len() + bytes)
+            .unwrap_or(u32::MAX)
+    }
+}
