@@ -1,9 +1,47 @@
 //! Verifies Clerk session tokens: the same bytes, keys, policy and time give the same answer natively, in WebAssembly
-//! under Node, on an edge runtime and in a browser. No I/O and no clock: keys and time are arguments.
+//! under Node, on an edge runtime and in a browser. There is no I/O and no clock in it: keys and time are arguments.
 //!
 //! ```text
 //! bytes ─▶ token ─▶ key ─▶ signature ─▶ claims ─▶ principal
-//!          screen   └──────────── verify ────────────┘
+//! └── screen ──┘└─────────────── verify ────────────────┘
+//! ```
+//!
+//! ```
+//! use doorward_verifier::{
+//!     AuthorizedParties, Code, Issuer, Jwks, KeySet, MissingAzp, OwnRsa, Policy, Requirement, TokenBuffer, UnixTime, Verifier,
+//! };
+//! # const JWKS: &[u8] = include_bytes!("example/jwks.json");
+//! # const TOKEN: &str = include_str!("example/token.txt");
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // What this deployment accepts. Whom to trust is always said.
+//! let issuer = Issuer::parse("https://clerk.example.com")?;
+//! let parties = AuthorizedParties::parse(["https://app.example.com"])?;
+//! let verifier = Verifier::new(Policy::new(issuer.clone(), parties, MissingAzp::Refuse));
+//!
+//! // The issuer's keys, as it publishes them at `issuer.jwks_url()`.
+//! let keys = KeySet::from_jwks(&issuer, &Jwks::parse(JWKS)?, &OwnRsa);
+//!
+//! // A token, at a time.
+//! let mut buffer = TokenBuffer::new();
+//! let token = verifier.screen(TOKEN, &mut buffer)?;
+//! let principal = verifier.verify(&token, &keys, UnixTime::from_secs(1_790_000_030))?;
+//! assert_eq!(principal.user_id(), "user_example");
+//! assert!(principal.has(&Requirement { permission: Some("org:invoices:write"), ..Requirement::default() }));
+//!
+//! // The same token, two minutes later.
+//! let refusal = verifier.verify(&token, &keys, UnixTime::from_secs(1_790_000_150)).unwrap_err();
+//! assert_eq!(refusal.code(), Code::TokenExpired);
+//! assert_eq!(refusal.to_string(), "expired at 1790000060, now 1790000150");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Forgetting whom to trust does not compile:
+//!
+//! ```compile_fail,E0061
+//! # use doorward_verifier::{Issuer, Policy};
+//! let policy = Policy::new(Issuer::parse("https://clerk.example.com").unwrap());
 //! ```
 
 mod base64url;
