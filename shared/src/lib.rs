@@ -50,6 +50,7 @@ mod code;
 mod error;
 mod json;
 mod jwks;
+mod key_cache;
 mod key_error;
 mod key_set;
 mod permissions;
@@ -65,6 +66,9 @@ pub use claims::MAX_ID_BYTES;
 pub use code::{Code, Kind};
 pub use error::{Excerpt, Part, VerifyError};
 pub use jwks::{Jwk, Jwks, MAX_JWKS_BYTES, MAX_JWKS_KEYS, RefusedJwk};
+pub use key_cache::{
+    DEFAULT_HARD_AGE, FETCH_LOST_AFTER, KeyCache, KeyStatus, Lookup, REFRESH_AFTER, UNKNOWN_KID_COOLDOWN,
+};
 pub use key_error::KeyError;
 pub use key_set::{KeyId, KeySet, MAX_KID_BYTES, VerifyingKey};
 pub use permissions::Scoped;
