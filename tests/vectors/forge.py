@@ -50,6 +50,7 @@ class RsaKey:
         self.q = int(stored["prime2"], 16)
         self.size = (self.n.bit_length() + 7) // 8
 
+    @functools.cache
     def raw(self, number):
         """The private operation, by the two primes (RFC 8017 section 5.1.2)."""
         sp = pow(number % self.p, self.d % (self.p - 1), self.p)

@@ -18,6 +18,11 @@ FAMILIES = [
     "header",
     "confusion",
     "issuer",
+    "keys",
+    "signature",
+    "claims",
+    "audience",
+    "times",
 ]
 
 

@@ -542,13 +542,14 @@ def verify(token, keys, policy, now):
     judge_times(payload, policy, now)
     judge_status(payload, policy)
     judge_actor(payload)
-    return principal(payload)
+    return principal(payload, kid)
 
 
 # Who a verified token stands for
 
-def principal(payload):
+def principal(payload, kid):
     return {
+        "key_id": kid,
         "user_id": payload["sub"],
         "session_id": payload.get("sid"),
         "issuer": payload["iss"],
@@ -559,8 +560,16 @@ def principal(payload):
         "features": scoped(payload, "fea"),
         "plans": scoped(payload, "pla"),
         "factor_ages": factor_ages(payload),
-        "impersonator": payload["act"]["sub"] if "act" in payload else None,
+        "pending": payload.get("sts") == "pending",
+        "impersonator": impersonator(payload),
     }
+
+
+def impersonator(payload):
+    if "act" not in payload:
+        return None
+    act = payload["act"]
+    return {"user_id": act["sub"], "issuer": text_or_none(act.get("iss")), "session_id": text_or_none(act.get("sid"))}
 
 
 def is_version_2(payload):
@@ -580,11 +589,13 @@ def organization(payload):
         org = payload.get("o")
         if not (isinstance(org, dict) and is_text(org.get("id"))):
             return None
+        permissions, disputed = unpacked_permissions(payload)
         return {
             "id": org["id"],
             "slug": text_or_none(org.get("slg")),
             "role": with_prefix(text_or_none(org.get("rol"))),
-            "permissions": unpacked_permissions(payload),
+            "permissions": permissions,
+            "permissions_disputed": disputed,
         }
     if not is_text(payload.get("org_id")):
         return None
@@ -594,6 +605,7 @@ def organization(payload):
         "slug": text_or_none(payload.get("org_slug")),
         "role": with_prefix(text_or_none(payload.get("org_role"))),
         "permissions": [p for p in permissions if is_text(p)] if isinstance(permissions, list) else [],
+        "permissions_disputed": False,
     }
 
 
@@ -615,10 +627,10 @@ def scoped(payload, claim):
 
 
 def unpacked_permissions(payload):
-    """Clerk's decoders number the masks in two ways. Only what both grant is granted."""
+    """Clerk's decoders number the masks in two ways. Only what both grant is granted, and that they differ is said."""
     org, pairs = payload["o"], elements(payload, "fea")
     if not (isinstance(org.get("per"), str) and isinstance(org.get("fpm"), str)):
-        return []
+        return [], False
     names = [name.strip() for name in org["per"].split(",")]
     masks = [mask.strip() for mask in org["fpm"].split(",")]
 
@@ -630,8 +642,9 @@ def unpacked_permissions(payload):
                         yield f"org:{slug}:{name}"
 
     by_position = list(granted(pairs))
-    by_organization_feature = set(granted([pair for pair in pairs if "o" in pair[0]]))
-    return [permission for permission in by_position if permission in by_organization_feature]
+    by_organization_feature = list(granted([pair for pair in pairs if "o" in pair[0]]))
+    both = [permission for permission in by_position if permission in by_organization_feature]
+    return both, sorted(by_position) != sorted(by_organization_feature)
 
 
 def factor_ages(payload):
