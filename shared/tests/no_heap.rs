@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use doorward_verifier::{
-    Algorithm, AuthorizedParties, Code, Issuer, Jwks, KeyError, KeySet, MissingAzp, Policy, Rsa, RsaKey, TokenBuffer, UnixTime,
-    Verifier,
+    Algorithm, AuthorizedParties, Code, Issuer, Jwks, KeyError, KeySet, MissingAzp, Policy, Rsa, RsaKey,
+    TokenBuffer, UnixTime, Verifier,
 };
 
 /// Counts what this thread asks the heap for.
@@ -54,7 +54,8 @@ fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         text.extend((0..=chunk.len()).map(|i| char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize])));
     }
     text

@@ -1,0 +1,141 @@
+//! The accounts of a local issuer: one file each, of the shape that Clerk's Backend API answers with.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use doorward_verifier::UnixTime;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{IssuerError, LocalIssuer, files, pretty};
+
+/// Members that name an account or tell its history: an edit leaves them alone.
+const FIXED_MEMBERS: [&str; 4] = ["id", "object", "created_at", "updated_at"];
+
+/// A Clerk user id of a form that is also a safe file name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountId(String);
+
+/// An account: the members of Clerk's user object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account(Map<String, Value>);
+
+impl AccountId {
+    /// The account that every new issuer has.
+    pub fn first() -> AccountId {
+        AccountId("user_ada".to_owned())
+    }
+
+    /// `user_` and letters and digits.
+    pub fn parse(text: &str) -> Result<AccountId, IssuerError> {
+        let name = text.strip_prefix("user_").unwrap_or_default();
+        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if name.is_empty() || name.len() > 64 || !letters {
+            return Err(IssuerError::NotAUserId { given: text.to_owned() });
+        }
+        Ok(AccountId(text.to_owned()))
+    }
+
+    /// As it stands in `sub`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The one session of this account. It follows from the id, so that nothing must be kept for it.
+    pub fn session_id(&self) -> String {
+        format!("sess_{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, self.0.as_bytes()).simple())
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Account {
+    /// An account with a verified address at a domain that can't exist (RFC 2606).
+    pub fn new(id: &AccountId, first_name: &str, last_name: &str, now: UnixTime) -> Account {
+        let handle = id.as_str().trim_start_matches("user_");
+        let email = format!("{}@example.com", handle.to_ascii_lowercase());
+        let address_id = format!("idn_{handle}");
+        Account(members(json!({
+            "id": id.as_str(), "object": "user",
+            "username": handle.to_ascii_lowercase(), "first_name": first_name, "last_name": last_name,
+            "image_url": format!("https://img.example.com/{handle}.png"), "has_image": true,
+            "primary_email_address_id": address_id,
+            "email_addresses": [{
+                "id": address_id, "object": "email_address", "email_address": email,
+                "verification": { "status": "verified", "strategy": "admin" },
+            }],
+            "phone_numbers": [], "external_accounts": [], "external_id": null,
+            "public_metadata": {}, "private_metadata": {}, "unsafe_metadata": {},
+            "banned": false, "locked": false,
+            "created_at": now.as_millis(), "updated_at": now.as_millis(), "last_sign_in_at": now.as_millis(),
+        })))
+    }
+
+    /// The object as the Backend API answers with it.
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
+    /// With these members in place of its own. `updated_at` always moves on: readers order their copies by it.
+    pub fn edited(mut self, changes: Map<String, Value>, now: UnixTime) -> Account {
+        let before = self.0.get("updated_at").and_then(Value::as_u64).unwrap_or(0);
+        let changes = changes.into_iter().filter(|(name, _)| !FIXED_MEMBERS.contains(&name.as_str()));
+        self.0.extend(changes);
+        self.0.insert("updated_at".to_owned(), now.as_millis().max(before + 1).into());
+        self
+    }
+}
+
+impl LocalIssuer {
+    /// The account of this id, read from its file: people edit it by hand, too.
+    pub fn account(&self, id: &AccountId) -> Result<Option<Account>, IssuerError> {
+        let path = self.account_path(id);
+        let Some(bytes) = files::read(&path)? else { return Ok(None) };
+        match serde_json::from_slice(&bytes) {
+            Ok(members) => Ok(Some(Account(members))),
+            Err(error) => Err(IssuerError::Malformed { path, reason: error.to_string() }),
+        }
+    }
+
+    /// Every account, in the order of their ids.
+    pub fn accounts(&self) -> Result<Vec<(AccountId, Account)>, IssuerError> {
+        let names = files::names(&self.folder.join("users"))?;
+        let ids = names.iter().filter_map(|name| AccountId::parse(name.strip_suffix(".json")?).ok());
+        ids.filter_map(|id| self.account(&id).map(|account| Some((id, account?))).transpose()).collect()
+    }
+
+    /// Keeps the account, in place of an earlier one of this id.
+    pub fn save_account(&self, id: &AccountId, account: &Account) -> Result<(), IssuerError> {
+        files::create_folder(&self.folder.join("users"))?;
+        files::write_private(&self.account_path(id), &pretty(&account.0)?)
+    }
+
+    /// The account of this id, made up if nobody has it: whether it was made.
+    pub fn ensure_account(&self, id: &AccountId, now: UnixTime) -> Result<bool, IssuerError> {
+        if self.account(id)?.is_some() {
+            return Ok(false);
+        }
+        self.save_account(id, &Account::new(id, "Test", "User", now))?;
+        Ok(true)
+    }
+
+    pub(super) fn add_first_account(&self, now: UnixTime) -> Result<(), IssuerError> {
+        let id = AccountId::first();
+        self.save_account(&id, &Account::new(&id, "Ada", "Lovelace", now))
+    }
+
+    fn account_path(&self, id: &AccountId) -> PathBuf {
+        self.folder.join("users").join(format!("{id}.json"))
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

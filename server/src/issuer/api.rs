@@ -1,0 +1,263 @@
+//! The local issuer's HTTP side: the paths, shapes and refusals of Clerk's Frontend and Backend API.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+use warp::filters::BoxedFilter;
+use warp::reply::{Reply, Response};
+use warp::{Filter, Rejection};
+
+use super::{AccountId, IssuerError, LocalIssuer};
+use crate::clock::Clock;
+use crate::mint::{Shape, mint};
+
+/// No request to this API has a reason to be larger.
+const MAX_BODY_BYTES: u64 = 256 * 1024;
+
+/// What every endpoint needs.
+#[derive(Clone)]
+struct Instance {
+    issuer: Arc<LocalIssuer>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An answer that is not the thing asked for, in Clerk's shape.
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+type Answer = Result<Value, Refusal>;
+
+/// Answers like Clerk on this listener until `stop` comes to pass.
+pub async fn serve(
+    issuer: Arc<LocalIssuer>,
+    clock: Arc<dyn Clock>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let routes = routes(Instance { issuer, clock });
+    warp::serve(routes).incoming(listener).graceful(stop).run().await;
+}
+
+fn routes(instance: Instance) -> BoxedFilter<(Response,)> {
+    let first = published_jwks(&instance);
+    let others = [
+        jwks(&instance),
+        list_users(&instance),
+        user(&instance),
+        edit_user(&instance),
+        list_sessions(&instance),
+        create_session(&instance),
+        session_token(&instance),
+    ];
+    let all = others.into_iter().fold(first, |routes, route| routes.or(route).unify().boxed());
+    all.recover(nothing_here).unify().boxed()
+}
+
+/// `GET /.well-known/jwks.json`, which browsers may read.
+fn published_jwks(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!(".well-known" / "jwks.json")
+        .and(warp::get())
+        .and(with(instance))
+        .map(|instance: Instance| {
+            let body = warp::reply::json(&instance.issuer.jwks());
+            warp::reply::with_header(body, "access-control-allow-origin", "*").into_response()
+        })
+        .boxed()
+}
+
+fn jwks(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "jwks")
+        .and(warp::get())
+        .and(authorized(instance))
+        .map(|instance| answer(instance, |instance| Ok(instance.issuer.jwks())))
+        .boxed()
+}
+
+#[derive(Deserialize)]
+struct Page {
+    limit: Option<usize>,
+    offset: Option<usize>,
+}
+
+fn list_users(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "users")
+        .and(warp::get())
+        .and(authorized(instance))
+        .and(warp::query())
+        .map(|instance, page: Page| answer(instance, |instance| instance.users(&page)))
+        .boxed()
+}
+
+fn user(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "users" / String)
+        .and(warp::get())
+        .and(authorized(instance))
+        .map(|id: String, instance| answer(instance, |instance| instance.user(&id)))
+        .boxed()
+}
+
+fn edit_user(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "users" / String)
+        .and(warp::patch())
+        .and(authorized(instance))
+        .and(json_body())
+        .map(|id: String, instance, changes| answer(instance, |instance| instance.edit_user(&id, changes)))
+        .boxed()
+}
+
+#[derive(Deserialize)]
+struct OfUser {
+    user_id: Option<String>,
+}
+
+fn list_sessions(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "sessions")
+        .and(warp::get())
+        .and(authorized(instance))
+        .and(warp::query())
+        .map(|instance, of: OfUser| answer(instance, |instance| instance.sessions(of)))
+        .boxed()
+}
+
+fn create_session(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "sessions")
+        .and(warp::post())
+        .and(authorized(instance))
+        .and(json_body())
+        .map(|instance, body| answer(instance, |instance| instance.create_session(&body)))
+        .boxed()
+}
+
+fn session_token(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "sessions" / String / "tokens")
+        .and(warp::post())
+        .and(authorized(instance))
+        .map(|session: String, instance| answer(instance, |instance| instance.session_token(&session)))
+        .boxed()
+}
+
+impl Instance {
+    fn users(&self, page: &Page) -> Answer {
+        let accounts = self.issuer.accounts()?;
+        let page = accounts.iter().skip(page.offset.unwrap_or(0)).take(page.limit.unwrap_or(10).min(500));
+        Ok(page.map(|(_, account)| account.to_json()).collect())
+    }
+
+    fn user(&self, id: &str) -> Answer {
+        let account = AccountId::parse(id).ok().map(|id| self.issuer.account(&id)).transpose()?.flatten();
+        Ok(account.ok_or_else(|| Refusal::no_such("user", id))?.to_json())
+    }
+
+    fn edit_user(&self, id: &str, changes: Map<String, Value>) -> Answer {
+        let id = AccountId::parse(id).map_err(|_| Refusal::no_such("user", id))?;
+        let account = self.issuer.account(&id)?.ok_or_else(|| Refusal::no_such("user", id.as_str()))?;
+        let account = account.edited(changes, self.clock.now());
+        self.issuer.save_account(&id, &account)?;
+        Ok(account.to_json())
+    }
+
+    fn sessions(&self, of: OfUser) -> Answer {
+        let accounts = self.issuer.accounts()?;
+        let ids = accounts.iter().map(|(id, _)| id);
+        let wanted = ids.filter(|id| of.user_id.as_deref().is_none_or(|user| user == id.as_str()));
+        Ok(wanted.map(|id| self.session(id)).collect())
+    }
+
+    fn create_session(&self, body: &Map<String, Value>) -> Answer {
+        let user = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
+        self.user(user)?;
+        Ok(self.session(&AccountId::parse(user)?))
+    }
+
+    fn session_token(&self, session: &str) -> Answer {
+        let accounts = self.issuer.accounts()?;
+        let owner = accounts.iter().map(|(id, _)| id).find(|id| id.session_id() == session);
+        let owner = owner.ok_or_else(|| Refusal::no_such("session", session))?;
+        let jwt = mint(&self.issuer, owner, &Shape::default(), self.clock.now())?;
+        Ok(json!({ "object": "token", "jwt": jwt }))
+    }
+
+    fn session(&self, id: &AccountId) -> Value {
+        let now = self.clock.now();
+        let end = now.plus(Duration::from_secs(7 * 24 * 3600)).as_millis();
+        json!({
+            "object": "session", "id": id.session_id(), "user_id": id.as_str(),
+            "client_id": format!("client_{}", id.as_str().trim_start_matches("user_")),
+            "status": "active", "last_active_at": now.as_millis(), "expire_at": end, "abandon_at": end,
+            "created_at": now.as_millis(), "updated_at": now.as_millis(),
+        })
+    }
+
+    fn admits(&self, authorization: Option<&str>) -> bool {
+        let presented = authorization.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        presented.as_bytes().ct_eq(self.issuer.secret_key().as_bytes()).into()
+    }
+}
+
+fn with(instance: &Instance) -> impl Filter<Extract = (Instance,), Error = Infallible> + Clone + use<> {
+    let instance = instance.clone();
+    warp::any().map(move || instance.clone())
+}
+
+/// The instance, or the refusal of a request without its secret key. Never rejects: the path has matched.
+fn authorized(
+    instance: &Instance,
+) -> impl Filter<Extract = (Result<Instance, Refusal>,), Error = Rejection> + Clone + use<> {
+    let bearer = warp::header::optional::<String>("authorization");
+    bearer.and(with(instance)).map(|bearer: Option<String>, instance: Instance| {
+        if instance.admits(bearer.as_deref()) { Ok(instance) } else { Err(Refusal::secret_key()) }
+    })
+}
+
+fn json_body() -> impl Filter<Extract = (Map<String, Value>,), Error = Rejection> + Clone {
+    warp::body::content_length_limit(MAX_BODY_BYTES).and(warp::body::json())
+}
+
+fn answer(instance: Result<Instance, Refusal>, ask: impl FnOnce(&Instance) -> Answer) -> Response {
+    match instance.and_then(|instance| ask(&instance)) {
+        Ok(value) => warp::reply::json(&value).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn nothing_here(_: Rejection) -> Result<Response, Infallible> {
+    let message = "this path, method or body is none that the local issuer has".to_owned();
+    Ok(Refusal { status: StatusCode::NOT_FOUND, code: "resource_not_found", message }.into_response())
+}
+
+impl Refusal {
+    fn no_such(what: &str, id: &str) -> Refusal {
+        let message = format!("no {what} was found with id {id}");
+        Refusal { status: StatusCode::NOT_FOUND, code: "resource_not_found", message }
+    }
+
+    fn secret_key() -> Refusal {
+        let message = "the secret key is not this instance's".to_owned();
+        Refusal { status: StatusCode::UNAUTHORIZED, code: "clerk_key_invalid", message }
+    }
+}
+
+impl From<IssuerError> for Refusal {
+    fn from(error: IssuerError) -> Refusal {
+        let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error");
+        Refusal { status, code, message: error.to_string() }
+    }
+}
+
+impl Reply for Refusal {
+    fn into_response(self) -> Response {
+        let error = json!({ "code": self.code, "message": self.message, "long_message": self.message });
+        let body = warp::reply::json(&json!({ "errors": [error] }));
+        warp::reply::with_status(body, self.status).into_response()
+    }
+}
