@@ -1,11 +1,39 @@
 //! `Cache`: sled in front of the store and of Clerk. Everything in it may be gone at any time.
+//!
+//! Damage on disk makes sled give back nothing, or something older. Nothing is as if it had not been cached, and what
+//! is older says of itself from when it is. So all that this does about damage is to begin again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use doorward_verifier::UnixTime;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
+use crate::clock::Clock;
+use crate::envelope::{Envelope, MAX_VALUE_BYTES};
+use crate::record::Record;
+use crate::sled_folder::{HeldFolder, SledError, SledFolder};
+use crate::store::OpenError;
 use crate::user::User;
+
+/// More users than are seen in the time for which a record may be shown.
+const MAX_USERS: usize = 200_000;
+/// When there are more, the one of these many that ends first makes room.
+const EVICTION_SAMPLE: usize = 5;
+/// Keys are not used for longer than this, whatever their hard age is set to.
+const MAX_KEYS_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// sled never gives space back. A cache that takes more than this at start begins again.
+const MAX_DISK_BYTES: u64 = 512 * 1024 * 1024;
+/// After an error of the disk it is opened again after this long.
+const REOPEN_AFTER: Duration = Duration::from_secs(60);
+/// The layout of what is kept. Another one is not read.
+const FORMAT: &[u8] = b"doorward cache 1";
 
 /// The cache's settings.
 #[derive(Clone, Debug)]
@@ -14,11 +42,30 @@ pub struct CacheSettings {
     pub folder: PathBuf,
     /// How long to wait for another process to let go of it: a restart meets its predecessor.
     pub lock_wait: Duration,
+    /// How long a user may be shown after the store confirmed it: `STORE_STALE_SECS`.
+    pub stale: Duration,
 }
 
 /// sled, typed.
 #[derive(Debug)]
-pub struct Cache;
+pub struct Cache {
+    settings: CacheSettings,
+    clock: Arc<dyn Clock>,
+    /// None while the disk does not take anything: the server goes on without.
+    trees: ArcSwapOption<Trees>,
+    count: AtomicUsize,
+    evictions: AtomicU64,
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Trees {
+    users: sled::Tree,
+    keys: sled::Tree,
+    /// How many users there were at the start.
+    count: usize,
+    folder: SledFolder,
+}
 
 /// A user as the store had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +76,243 @@ pub struct KnownUser {
     pub confirmed_at: UnixTime,
 }
 
+/// An issuer's keys as they were published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownKeys {
+    /// The JWKS, of what is fit for use.
+    pub document: String,
+    /// The issuer's name for it.
+    pub etag: Option<String>,
+    /// When the issuer was asked, in milliseconds.
+    pub asked_at: u64,
+}
+
+/// How the cache is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// It keeps what it is given.
+    Ready,
+    /// The disk does not take anything; the server goes on without it.
+    Bypassed,
+}
+
 impl Cache {
-    /// The user `id` of `issuer`.
-    pub fn user(&self, _issuer: &str, _id: &str) -> Option<KnownUser> {
+    /// Opens it. A damaged one begins again; one that can not be had at all is done without. Only a folder that
+    /// another process holds is an error: two servers in one folder is a mistake to be told of.
+    pub async fn open(settings: CacheSettings, clock: Arc<dyn Clock>) -> Result<Arc<Cache>, OpenError> {
+        let opening = settings.clone();
+        let opened = spawn_blocking(move || open_or_begin_again(&opening)).await;
+        let trees = match opened {
+            Ok(Err(locked @ OpenError::Locked { .. })) => return Err(locked),
+            Ok(Err(error)) => {
+                warn!(%error, "the cache is done without");
+                None
+            }
+            Ok(Ok(trees)) => Some(Arc::new(trees)),
+            Err(_panicked) => None,
+        };
+        let count = trees.as_ref().map_or(0, |trees| trees.count);
+        let cache = Cache {
+            settings,
+            clock,
+            trees: ArcSwapOption::new(trees),
+            count: count.into(),
+            evictions: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        };
+        let cache = Arc::new(cache);
+        tokio::spawn(reopen_for_ever(Arc::downgrade(&cache)));
+        Ok(cache)
+    }
+
+    /// The user `id` of `issuer`, unless it is too long ago.
+    pub fn user(&self, issuer: &str, id: &str) -> Option<KnownUser> {
+        let trees = self.trees.load_full()?;
+        let key = user_key(issuer, id);
+        let bytes = self.noting_errors(trees.users.get(&key))??;
+        let envelope = Envelope::open(&key, &bytes).ok().filter(|envelope| self.is_current(envelope))?;
+        let user = Record::from_json(envelope.payload).ok()?.user().ok()?;
+        Some(KnownUser { user, confirmed_at: envelope.stored_at })
+    }
+
+    /// Keeps `user`, which the store had at `confirmed_at`.
+    pub fn save_user(&self, issuer: &str, user: &User, confirmed_at: UnixTime) {
+        let Some(trees) = self.trees.load_full() else { return };
+        let Ok(payload) = Record::new(user, None).to_json() else { return };
+        let key = user_key(issuer, user.clerk_id.as_str());
+        let expires_at = confirmed_at.plus(self.settings.stale);
+        let sealed = Envelope { stored_at: confirmed_at, expires_at, payload: &payload }.seal(&key);
+        if sealed.len() > MAX_VALUE_BYTES {
+            return;
+        }
+        if let Some(None) = self.noting_errors(trees.users.insert(&key, sealed)) {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            self.evict(&trees, &key);
+        }
+    }
+
+    /// Forgets the user.
+    pub fn forget_user(&self, issuer: &str, id: &str) {
+        let Some(trees) = self.trees.load_full() else { return };
+        if let Some(Some(_)) = self.noting_errors(trees.users.remove(user_key(issuer, id))) {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The keys that `source` published.
+    pub fn keys(&self, source: &str) -> Option<KnownKeys> {
+        let trees = self.trees.load_full()?;
+        let mut json = Vec::new();
+        for part in 0.. {
+            let key = part_key(source, part);
+            let Some(bytes) = self.noting_errors(trees.keys.get(&key))? else { break };
+            let envelope = Envelope::open(&key, &bytes).ok().filter(|envelope| self.is_current(envelope))?;
+            json.extend_from_slice(envelope.payload);
+        }
+        serde_json::from_slice(&json).ok()
+    }
+
+    /// Keeps the keys that `source` published, in parts that sled keeps in its log.
+    pub fn save_keys(&self, source: &str, keys: &KnownKeys) {
+        let Some(trees) = self.trees.load_full() else { return };
+        let Ok(json) = serde_json::to_vec(keys) else { return };
+        let asked_at = UnixTime::from_millis(keys.asked_at);
+        let mut batch = sled::Batch::default();
+        let mut parts = 0;
+        for payload in json.chunks(MAX_VALUE_BYTES / 2) {
+            let key = part_key(source, parts);
+            let envelope = Envelope { stored_at: asked_at, expires_at: asked_at.plus(MAX_KEYS_AGE), payload };
+            batch.insert(key.as_slice(), envelope.seal(&key));
+            parts += 1;
+        }
+        batch.remove(part_key(source, parts));
+        // Keys matter at the next start, and change seldom: they go to the disk at once.
+        self.noting_errors(trees.keys.apply_batch(batch).and_then(|()| trees.keys.flush()));
+    }
+
+    /// How it is.
+    pub fn status(&self) -> CacheStatus {
+        if self.trees.load().is_some() { CacheStatus::Ready } else { CacheStatus::Bypassed }
+    }
+
+    /// How many users made room for others.
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Writes out what it has, and gives the folder back.
+    pub async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(trees) = self.trees.swap(None) {
+            // What is lost is only cached.
+            let _flushed = trees.folder.db.flush_async().await;
+        }
+    }
+
+    fn is_current(&self, envelope: &Envelope<'_>) -> bool {
+        self.clock.now() < envelope.expires_at
+    }
+
+    /// Redis's way: of a few that stand next to each other, the one goes that would end first.
+    fn evict(&self, trees: &Trees, newest: &[u8]) {
+        if self.count.load(Ordering::Relaxed) <= MAX_USERS {
+            return;
+        }
+        let after = trees.users.range(newest..).skip(1).chain(trees.users.iter());
+        let sample = after.take(EVICTION_SAMPLE).flatten().filter(|(key, _)| key != newest);
+        let ends_first =
+            sample.min_by_key(|(key, bytes)| Envelope::open(key, bytes).ok().map(|value| value.expires_at));
+        let removed = ends_first.and_then(|(key, _)| self.noting_errors(trees.users.remove(key)));
+        if let Some(Some(_)) = removed {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.evictions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// An error of the disk is not the request's business: from here on the cache is done without.
+    fn noting_errors<T>(&self, outcome: Result<T, sled::Error>) -> Option<T> {
+        let error = match outcome {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        if self.trees.swap(None).is_some() {
+            warn!(folder = %self.settings.folder.display(), %error, "the cache is done without, and opened again in a minute");
+        }
         None
     }
 
-    /// Keeps `user`.
-    pub fn save_user(&self, _issuer: &str, _user: &User, _confirmed_at: UnixTime) {}
+    async fn reopen(self: Arc<Self>) {
+        let settings = self.settings.clone();
+        if let Ok(Ok(trees)) = spawn_blocking(move || open_or_begin_again(&settings)).await {
+            info!(folder = %self.settings.folder.display(), "the cache is back");
+            self.count.store(trees.count, Ordering::Relaxed);
+            self.trees.store(Some(Arc::new(trees)));
+        }
+    }
+}
+
+async fn reopen_for_ever(cache: Weak<Cache>) {
+    loop {
+        sleep(REOPEN_AFTER).await;
+        let Some(cache) = cache.upgrade().filter(|cache| !cache.closed.load(Ordering::SeqCst)) else {
+            return;
+        };
+        if cache.status() == CacheStatus::Bypassed {
+            cache.reopen().await;
+        }
+    }
+}
+
+fn open_or_begin_again(settings: &CacheSettings) -> Result<Trees, OpenError> {
+    let failed = |detail: String| OpenError::Folder { folder: settings.folder.clone(), detail };
+    let held = HeldFolder::hold(&settings.folder, settings.lock_wait)?;
+    let (held, reason) = match open_trees(held) {
+        Ok(trees) => return Ok(trees),
+        Err(unusable) => unusable,
+    };
+    warn!(folder = %settings.folder.display(), %reason, "the cache begins again");
+    held.wipe().map_err(|error| failed(error.to_string()))?;
+    open_trees(held).map_err(|(_, reason)| failed(reason.to_string()))
+}
+
+/// Why a cache is not gone on with.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Sled(#[from] SledError),
+    #[error("it is of another version")]
+    Format,
+    #[error("it takes {0} bytes on disk")]
+    TooLarge(u64),
+}
+
+fn open_trees(held: HeldFolder) -> Result<Trees, (HeldFolder, Unusable)> {
+    let folder = held.open().map_err(|(held, error)| (held, error.into()))?;
+    match trees(&folder) {
+        Ok((users, keys)) => Ok(Trees { count: users.len(), users, keys, folder }),
+        Err(unusable) => Err((folder.close(), unusable)),
+    }
+}
+
+fn trees(folder: &SledFolder) -> Result<(sled::Tree, sled::Tree), Unusable> {
+    let sled = |error: sled::Error| Unusable::Sled(error.into());
+    let db = &folder.db;
+    let bytes = db.size_on_disk().map_err(sled)?;
+    if bytes > MAX_DISK_BYTES {
+        return Err(Unusable::TooLarge(bytes));
+    }
+    let format = db.get("format").map_err(sled)?;
+    if format.is_none() && db.was_recovered() || format.as_ref().is_some_and(|format| format != FORMAT) {
+        return Err(Unusable::Format);
+    }
+    db.insert("format", FORMAT).map_err(sled)?;
+    Ok((db.open_tree("users").map_err(sled)?, db.open_tree("keys").map_err(sled)?))
+}
+
+fn user_key(issuer: &str, id: &str) -> Vec<u8> {
+    [issuer.as_bytes(), b"|", id.as_bytes()].concat()
+}
+
+fn part_key(source: &str, part: u32) -> Vec<u8> {
+    [source.as_bytes(), &part.to_be_bytes()].concat()
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use doorward_verifier::UnixTime;
-use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::header::{ACCEPT, ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
@@ -47,18 +47,13 @@ pub struct ClerkApi {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchedKeys {
     /// They are what they were.
-    NotModified {
-        /// How long the answer may be used, as it says.
-        max_age: Option<Duration>,
-    },
+    NotModified,
     /// A document, not looked into.
     Document {
         /// Its bytes.
         body: Vec<u8>,
         /// Its name, to ask again with.
         etag: Option<String>,
-        /// How long it may be used, as it says.
-        max_age: Option<Duration>,
     },
 }
 
@@ -163,14 +158,13 @@ impl ClerkApi {
             request = request.header(IF_NONE_MATCH, etag);
         }
         let response = send(&self.jwks_url, request).await?;
-        let max_age = max_age(response.headers());
         if response.status() == StatusCode::NOT_MODIFIED && known_etag.is_some() {
-            return Ok(FetchedKeys::NotModified { max_age });
+            return Ok(FetchedKeys::NotModified);
         }
         let response = expect_ok(&self.jwks_url, response)?;
         let etag = header(response.headers(), &ETAG).map(str::to_owned);
         let body = read(&self.jwks_url, response).await?;
-        Ok(FetchedKeys::Document { body, etag, max_age })
+        Ok(FetchedKeys::Document { body, etag })
     }
 
     /// Who the user is; none where Clerk knows no such user.
@@ -333,10 +327,4 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 fn header<'a>(headers: &'a HeaderMap, name: &reqwest::header::HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let directives = header(headers, &CACHE_CONTROL)?;
-    let seconds = directives.split(',').find_map(|directive| directive.trim().strip_prefix("max-age="))?;
-    seconds.parse().ok().map(Duration::from_secs)
 }

@@ -17,6 +17,7 @@ pub mod mint;
 mod record;
 pub mod serve;
 pub mod show;
+mod sled_folder;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -133,10 +133,13 @@ pub struct MongoSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process holds the folder.
-    #[error("{} is in use by another process; a sled folder belongs to one process at a time", folder.display())]
+    #[error("{} is in use by another process{}; a sled folder belongs to one process at a time",
+        folder.display(), process.map(|id| format!(" ({id})")).unwrap_or_default())]
     Locked {
         /// Which folder.
         folder: PathBuf,
+        /// The process that holds it, where it left its id.
+        process: Option<u32>,
     },
     /// The folder can not be read or written.
     #[error("{} can not be opened: {detail}", folder.display())]

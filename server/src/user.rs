@@ -1,13 +1,12 @@
 //! `User`: the record of one person, in parts that each have one source.
 
-use std::borrow::Borrow;
 use std::fmt;
 
-use doorward_verifier::UnixTime;
+use doorward_verifier::{Principal, UnixTime};
 use uuid::Uuid;
 
-/// Clerk's own ids are 31 bytes long; this leaves room, and bounds what may become a storage key.
-pub const MAX_USER_ID_BYTES: usize = 128;
+/// As long as the subject of a token may be.
+const MAX_USER_ID_BYTES: usize = doorward_verifier::MAX_ID_BYTES;
 
 /// A Clerk user id: `user_` and what follows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +14,7 @@ pub struct UserId(Box<str>);
 
 /// A text that is no Clerk user id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a Clerk user id: {} bytes, expected `user_` and at most {MAX_USER_ID_BYTES} visible ASCII characters", .bytes)]
+#[error("not a Clerk user id: {} bytes, expected `user_` and 1 to 123 letters, digits, `_` or `-`", .bytes)]
 pub struct InvalidUserId {
     /// How long the text is. The text itself could be anything.
     pub bytes: usize,
@@ -25,8 +24,12 @@ impl UserId {
     /// Takes `text` if it is one.
     pub fn parse(text: &str) -> Result<UserId, InvalidUserId> {
         let named = text.strip_prefix("user_").is_some_and(|rest| !rest.is_empty());
-        let fits = text.len() <= MAX_USER_ID_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if named && fits { Ok(UserId(text.into())) } else { Err(InvalidUserId { bytes: text.len() }) }
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if named && plain && text.len() <= MAX_USER_ID_BYTES {
+            Ok(UserId(text.into()))
+        } else {
+            Err(InvalidUserId { bytes: text.len() })
+        }
     }
 
     /// The id as Clerk writes it.
@@ -35,9 +38,10 @@ impl UserId {
     }
 }
 
-impl Borrow<str> for UserId {
-    fn borrow(&self) -> &str {
-        &self.0
+/// The engine accepts no other subject.
+impl From<&Principal> for UserId {
+    fn from(principal: &Principal) -> UserId {
+        UserId(principal.user_id().into())
     }
 }
 

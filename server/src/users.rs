@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use doorward_verifier::UnixTime;
+use doorward_verifier::{Principal, UnixTime};
 use moka::future::Cache as Memory;
 use moka::ops::compute::Op;
 use tokio::sync::Semaphore;
@@ -23,7 +23,7 @@ use crate::flights::Flights;
 use crate::identities::{AskingRate, Identities};
 use crate::logins::{Logins, to_write};
 use crate::store::{Store, StoreError, StoreStatus};
-use crate::user::{Change, InvalidUserId, ProfileChange, User, UserId};
+use crate::user::{Change, ProfileChange, User, UserId};
 use confirm::{Confirmed, Failure};
 use entry::{Age, Entry};
 
@@ -75,7 +75,7 @@ pub struct SignedIn {
 }
 
 /// Why a verified token gets no user.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
     /// The store can not be had, and what is known is too old.
     #[error("the users can not be had")]
@@ -95,9 +95,6 @@ pub enum UserError {
     /// The session was ended.
     #[error("the session is revoked")]
     Revoked,
-    /// The token's subject can not be the key of a record.
-    #[error(transparent)]
-    Unstorable(#[from] InvalidUserId),
 }
 
 impl UserDirectory {
@@ -131,17 +128,29 @@ impl UserDirectory {
         UserDirectory(directory)
     }
 
-    /// The user `id`, who a verified token names. Made where there is none.
-    pub async fn find_or_create(&self, id: &str) -> Result<SignedIn, UserError> {
-        let signed_in = self.0.find_or_create(id).await?;
-        admitted(signed_in)
+    /// The user of a verified token. Made where there is none.
+    pub async fn sign_in(&self, principal: &Principal) -> Result<SignedIn, UserError> {
+        self.find_or_create(&UserId::from(principal)).await
     }
 
-    /// Changes the profile of the user `id`, who a verified token names. What it returns is stored.
-    pub async fn change(&self, id: &str, change: ProfileChange) -> Result<SignedIn, UserError> {
-        let id = UserId::parse(id)?;
-        let known = self.0.recall(id.as_str()).await;
-        let outcome = self.0.confirm(&id, known, Some(Change::Profile(change))).await;
+    /// Changes the profile of the user of a verified token. What it returns is stored.
+    pub async fn change_profile(
+        &self,
+        principal: &Principal,
+        change: ProfileChange,
+    ) -> Result<SignedIn, UserError> {
+        self.change(&UserId::from(principal), change).await
+    }
+
+    /// The user `id`, whom a verified token names. Made where there is none.
+    pub async fn find_or_create(&self, id: &UserId) -> Result<SignedIn, UserError> {
+        admitted(self.0.find_or_create(id).await?)
+    }
+
+    /// Changes the profile of the user `id`, whom a verified token names. What it returns is stored.
+    pub async fn change(&self, id: &UserId, change: ProfileChange) -> Result<SignedIn, UserError> {
+        let known = self.0.recall(id).await;
+        let outcome = self.0.confirm(id, known, Some(Change::Profile(change))).await;
         let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
         admitted(SignedIn { user: Arc::clone(&entry.user), created, stale: None })
     }
@@ -195,19 +204,18 @@ struct Directory {
 }
 
 impl Directory {
-    async fn find_or_create(self: &Arc<Self>, id: &str) -> Result<SignedIn, UserError> {
+    async fn find_or_create(self: &Arc<Self>, id: &UserId) -> Result<SignedIn, UserError> {
         let now = self.clock.now();
         let known = self.recall(id).await;
         let age = known.as_ref().map_or(Age::Over, |entry| entry.age(now));
         if let Some(entry) = known.as_ref().filter(|_| age != Age::Over) {
             self.logins.note(&entry.login, now);
             if age == Age::Ending {
-                let _in_background = self.confirming(&entry.user.clerk_id, &known);
+                let _in_background = self.confirming(id, &known);
             }
             return Ok(SignedIn { user: Arc::clone(&entry.user), created: false, stale: None });
         }
-        let id = UserId::parse(id)?;
-        let (confirming, ours) = self.confirming(&id, &known);
+        let (confirming, ours) = self.confirming(id, &known);
         let outcome = confirming.await.unwrap_or(Err(Failure::Panicked));
         match outcome {
             Ok(Confirmed { entry, created }) => {
@@ -229,11 +237,12 @@ impl Directory {
     }
 
     /// From memory, or else from the cache on disk.
-    async fn recall(&self, id: &str) -> Option<Arc<Entry>> {
+    async fn recall(&self, id: &UserId) -> Option<Arc<Entry>> {
         if let Some(entry) = self.memory.get(id).await {
             return Some(entry);
         }
-        let KnownUser { user, confirmed_at } = self.cache.as_ref()?.user(&self.settings.issuer, id)?;
+        let KnownUser { user, confirmed_at } =
+            self.cache.as_ref()?.user(&self.settings.issuer, id.as_str())?;
         Some(self.remember(Entry::from_disk(user, confirmed_at)).await)
     }
 

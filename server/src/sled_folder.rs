@@ -1,0 +1,173 @@
+//! `SledFolder`: a folder that sled keeps, held by one process, opened in spite of what is known to go wrong.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::store::OpenError;
+
+/// sled would take up to a gigabyte.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// What sled itself writes in its folder, and nothing else.
+const SLED_FILES: [&str; 3] = ["db", "conf", "blobs"];
+const SNAPSHOT_PREFIX: &str = "snap.";
+const LOCK_FILE: &str = "lock";
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// A folder that this process holds. The database goes first, then the lock.
+#[derive(Debug)]
+pub(crate) struct SledFolder {
+    pub(crate) db: sled::Db,
+    folder: PathBuf,
+    lock: File,
+}
+
+/// Why sled does not open a folder that is ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SledError {
+    #[error(transparent)]
+    Sled(#[from] sled::Error),
+    #[error("sled panicked while it opened it")]
+    Panicked,
+}
+
+/// A folder that this process holds and sled has not opened.
+#[derive(Debug)]
+pub(crate) struct HeldFolder {
+    folder: PathBuf,
+    lock: File,
+}
+
+impl HeldFolder {
+    /// Makes the folder where it is missing, readable by its owner alone, and locks it. Blocks for up to `lock_wait`.
+    pub(crate) fn hold(folder: &Path, lock_wait: Duration) -> Result<HeldFolder, OpenError> {
+        let failed =
+            |error: io::Error| OpenError::Folder { folder: folder.to_owned(), detail: error.to_string() };
+        make_private(folder).map_err(failed)?;
+        let path = folder.join(LOCK_FILE);
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        let mut waited = Duration::ZERO;
+        while let Err(refused) = lock.try_lock() {
+            match refused {
+                TryLockError::WouldBlock if waited >= lock_wait => {
+                    return Err(OpenError::Locked {
+                        folder: folder.to_owned(),
+                        process: noted_process(&mut lock),
+                    });
+                }
+                TryLockError::WouldBlock => std::thread::sleep(LOCK_POLL),
+                TryLockError::Error(error) => return Err(failed(error)),
+            }
+            waited += LOCK_POLL;
+        }
+        note_process(&mut lock).map_err(failed)?;
+        Ok(HeldFolder { folder: folder.to_owned(), lock })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Opens the database. A snapshot that was not written to its end stops sled at every start, and holds nothing
+    /// that the log does not: it is put aside, once.
+    pub(crate) fn open(self) -> Result<SledFolder, (HeldFolder, SledError)> {
+        let opened = open_sled(&self.folder).or_else(|error| match error {
+            SledError::Sled(sled::Error::Corruption { .. }) if self.put_snapshots_aside() > 0 => {
+                open_sled(&self.folder)
+            }
+            error => Err(error),
+        });
+        match opened {
+            Ok(db) => Ok(SledFolder { db, folder: self.folder, lock: self.lock }),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    /// Removes what sled wrote, and nothing else.
+    pub(crate) fn wipe(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let of_sled = SLED_FILES.iter().any(|file| name == *file) || is_snapshot(&name.to_string_lossy());
+            match entry.file_type()?.is_dir() {
+                _ if !of_sled => {}
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn put_snapshots_aside(&self) -> usize {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let snapshots = entries.filter(|entry| is_snapshot(&entry.file_name().to_string_lossy()));
+        let moved = snapshots.filter(|entry| {
+            let aside = self.folder.join(format!("aside.{}", entry.file_name().to_string_lossy()));
+            fs::rename(entry.path(), aside).is_ok()
+        });
+        let moved = moved.count();
+        warn!(folder = %self.folder.display(), moved, "unfinished snapshots of sled were put aside");
+        moved
+    }
+}
+
+impl SledFolder {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Closes the database and keeps the folder.
+    pub(crate) fn close(self) -> HeldFolder {
+        drop(self.db);
+        HeldFolder { folder: self.folder, lock: self.lock }
+    }
+
+    /// sled's own flush stops short of the disk: it calls `sync_file_range`, which leaves the drive's cache and the
+    /// file's size alone (sled issue 1452). So this syncs the file, whose every handle is as good as another.
+    pub(crate) fn sync_handle(&self) -> io::Result<File> {
+        File::open(self.folder.join("db"))
+    }
+}
+
+fn open_sled(folder: &Path) -> Result<sled::Db, SledError> {
+    let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
+    let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_panic| SledError::Panicked)?;
+    Ok(opened?)
+}
+
+fn is_snapshot(name: &str) -> bool {
+    name.starts_with(SNAPSHOT_PREFIX)
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+fn note_process(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    write!(lock, "{}", std::process::id())
+}
+
+/// Whoever holds the lock wrote its id; it may just not have come to it.
+fn noted_process(lock: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    lock.rewind().ok()?;
+    lock.take(10).read_to_string(&mut text).ok()?;
+    text.parse().ok()
+}
