@@ -12,6 +12,7 @@ pub mod health;
 pub mod identities;
 pub mod inspect;
 pub mod issuer;
+pub mod keys;
 mod logins;
 pub mod mint;
 mod record;
