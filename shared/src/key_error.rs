@@ -1,5 +1,6 @@
 //! `KeyError`: why key material is of no use.
 
+use crate::error::Excerpt;
 use crate::signature::{MAX_MODULUS_BITS, MIN_MODULUS_BITS};
 
 /// Why key material was refused. Each says what was expected and what came; none holds key material.
@@ -71,4 +72,56 @@ pub enum KeyError {
     /// Another key of the set has the same `kid`.
     #[error("its `kid` is used twice, so nobody can tell which key is meant")]
     KidTwice,
+    /// Key material was asked for and nothing came.
+    #[error("no key material: the text is empty")]
+    Empty,
+    /// A JWK Set without one key.
+    #[error("a JWKS without a key")]
+    NoKeys,
+    /// One of Clerk's keys and secrets that is not the instance's RSA public key.
+    #[error("{kind}, expected the instance's RSA public key: PEM, a JWK or a JWKS")]
+    ClerkKey {
+        /// Which.
+        kind: &'static str,
+    },
+    /// A private key: it must not be where it can be read.
+    #[error("{kind}: paste the public key alone, and replace this one")]
+    PrivateKey {
+        /// Which.
+        kind: &'static str,
+    },
+    /// A public key that is not for RSASSA-PKCS1-v1_5.
+    #[error("{kind}, expected an RSA public key")]
+    OtherKey {
+        /// Which.
+        kind: &'static str,
+    },
+    /// A PEM block that holds no public key (RFC 7468 sections 5 and 13).
+    #[error("a PEM block of `{label}`, expected PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE")]
+    PemLabel {
+        /// What its BEGIN line says.
+        label: Excerpt,
+    },
+    /// The lines around a PEM block are not as they must be (RFC 7468 section 2).
+    #[error("PEM, but {wrong}")]
+    PemArmour {
+        /// What is wrong.
+        wrong: &'static str,
+    },
+    /// A key in base64 that is not base64 (RFC 4648 section 4), inside PEM or by itself.
+    #[error("{understood}, but its base64 is wrong: see character {at}")]
+    NotBase64 {
+        /// What it was taken for.
+        understood: &'static str,
+        /// Counted from the first of the base64 text.
+        at: usize,
+    },
+    /// Not DER (ITU-T X.690) of what it was taken for.
+    #[error("{understood}, but its DER is wrong: see byte {at}")]
+    NotDer {
+        /// What it was taken for.
+        understood: &'static str,
+        /// Counted in the decoded bytes.
+        at: usize,
+    },
 }

@@ -44,6 +44,7 @@
 //! let policy = Policy::new(Issuer::parse("https://clerk.example.com").unwrap());
 //! ```
 
+mod base64;
 mod base64url;
 mod claims;
 mod code;
@@ -53,6 +54,7 @@ mod jwks;
 mod key_cache;
 mod key_error;
 mod key_set;
+mod pem;
 mod permissions;
 mod policy;
 mod principal;
@@ -71,6 +73,7 @@ pub use key_cache::{
 };
 pub use key_error::KeyError;
 pub use key_set::{KeyId, KeySet, MAX_KID_BYTES, VerifyingKey};
+pub use pem::KeyMaterial;
 pub use permissions::Scoped;
 pub use policy::{
     AuthorizedParties, DEFAULT_CLOCK_SKEW, Issuer, MAX_CLOCK_SKEW, MAX_LIFETIME, MissingAzp, OriginPattern,
