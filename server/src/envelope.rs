@@ -12,7 +12,8 @@ use doorward_verifier::UnixTime;
 pub(crate) const MAX_VALUE_BYTES: usize = 12 * 1024;
 
 const FORMAT: [u8; 2] = [0xD0, 1];
-const HEADER_BYTES: usize = 2 + 4 + 8 + 8;
+/// How much longer a sealed value is than the value.
+pub(crate) const HEADER_BYTES: usize = 2 + 4 + 8 + 8;
 
 /// A value and its time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Secret;
 use crate::user::{User, UserId};
 
+pub mod embedded;
 pub mod memory;
 
 /// What a store's functions return; boxed, since stores are chosen at start.
@@ -150,7 +151,8 @@ pub enum OpenError {
         detail: String,
     },
     /// The folder holds less than was acknowledged, or something else.
-    #[error("{} is damaged: {detail}; nothing was changed", folder.display())]
+    #[error("{} is damaged: {detail}. Nothing was changed. Restore a backup, or start once with --accept-data-loss to go \
+             on with what is left", folder.display())]
     Damaged {
         /// Which folder.
         folder: PathBuf,
@@ -166,9 +168,10 @@ pub enum OpenError {
 }
 
 /// Opens the store. MongoDB may be away: it is then tried again in the background.
-pub async fn open(settings: StoreSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
-    let StoreSettings::Memory = settings else {
-        return Err(OpenError::Uri { detail: "not there yet".to_owned() });
-    };
-    Ok(Arc::new(memory::MemoryStore::default()))
+pub async fn open(settings: StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match settings {
+        StoreSettings::Memory => Arc::new(memory::MemoryStore::default()),
+        StoreSettings::Embedded(settings) => Arc::new(embedded::EmbeddedStore::open(settings, clock).await?),
+        StoreSettings::Mongo(_) => return Err(OpenError::Uri { detail: "not there yet".to_owned() }),
+    })
 }

@@ -1,0 +1,131 @@
+//! `EmbeddedStore`: sled alone, for one node. What it acknowledges has been synced to the disk, and what the disk lost
+//! since is found at the next start.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwapOption;
+use doorward_verifier::UnixTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use super::{EmbeddedSettings, OpenError, Pending, Saved, Store, StoreError, StoreStatus};
+use crate::clock::Clock;
+use crate::envelope::Envelope;
+use crate::record::Record;
+use crate::sled_folder::SledFolder;
+use crate::telemetry;
+use crate::user::{User, UserId};
+use writer::{Work, Write, Writer};
+
+mod database;
+mod manifest;
+mod writer;
+
+/// Writers that wait for the disk. Beyond them a write is refused at once.
+const MAX_WAITING_WRITES: usize = 1024;
+
+/// sled alone.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    writes: mpsc::Sender<Write>,
+}
+
+/// What readers and the writer share.
+#[derive(Debug)]
+struct Shared {
+    settings: EmbeddedSettings,
+    clock: Arc<dyn Clock>,
+    /// None while the disk does not take writes, and after the end.
+    folder: ArcSwapOption<SledFolder>,
+    closed: AtomicBool,
+}
+
+impl EmbeddedStore {
+    /// Opens the folder, and reads all of it: what is there must be what was acknowledged.
+    pub async fn open(settings: EmbeddedSettings, clock: Arc<dyn Clock>) -> Result<EmbeddedStore, OpenError> {
+        let path = settings.folder.clone();
+        let opening = (settings.clone(), Arc::clone(&clock));
+        let opened = spawn_blocking(move || database::open(&opening.0, &*opening.1)).await;
+        let (folder, head) =
+            opened.map_err(|panic| OpenError::Folder { folder: path, detail: panic.to_string() })??;
+        let folder = ArcSwapOption::from_pointee(folder);
+        let shared = Arc::new(Shared { settings, clock, folder, closed: AtomicBool::new(false) });
+        let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
+        Writer::start(Arc::clone(&shared), head, waiting)?;
+        telemetry::database_ready("sled");
+        Ok(EmbeddedStore { shared, writes })
+    }
+
+    fn read(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let folder = self.shared.folder.load();
+        let folder = folder.as_ref().ok_or_else(|| away("the disk does not take writes"))?;
+        let key = user_key(id);
+        match folder.db.get(&key).map_err(away)? {
+            Some(bytes) => Ok(Some(user(id, &key, &bytes)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,
+    ) -> Pending<'_, T> {
+        let (reply, outcome) = oneshot::channel();
+        let queued = self.writes.try_send(Write { work: work(reply) });
+        Box::pin(async move {
+            queued.map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => away("it is closed"),
+            })?;
+            outcome.await.unwrap_or_else(|_| Err(away("its writer ended")))
+        })
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>> {
+        Box::pin(ready(self.read(id)))
+    }
+
+    fn save<'a>(&'a self, before: Option<&'a User>, after: &'a User) -> Pending<'a, Saved> {
+        let before = before.map(|user| user.revision);
+        let after = after.clone();
+        self.write(move |reply| Work::Save { before, after, reply })
+    }
+
+    fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()> {
+        let logins = logins.to_vec();
+        self.write(move |reply| Work::RecordLogins { logins, reply })
+    }
+
+    fn status(&self) -> StoreStatus {
+        if self.shared.folder.load().is_some() { StoreStatus::Ready } else { StoreStatus::Away }
+    }
+
+    fn close(&self) -> Pending<'_, ()> {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.write(|reply| Work::Close { reply })
+    }
+}
+
+fn away(detail: impl ToString) -> StoreError {
+    StoreError::Away { detail: detail.to_string() }
+}
+
+fn user_key(id: &UserId) -> Vec<u8> {
+    [b"user|", id.as_str().as_bytes()].concat()
+}
+
+fn user(id: &UserId, key: &[u8], bytes: &[u8]) -> Result<User, StoreError> {
+    let unreadable = |detail: String| StoreError::Unreadable { id: id.clone(), detail };
+    let record = record(key, bytes).map_err(&unreadable)?;
+    record.user().map_err(|error| unreadable(error.to_string()))
+}
+
+fn record(key: &[u8], bytes: &[u8]) -> Result<Record, String> {
+    let envelope = Envelope::open(key, bytes).map_err(|error| error.to_string())?;
+    Record::from_json(envelope.payload).map_err(|error| error.to_string())
+}

@@ -1,0 +1,195 @@
+//! Opens the database, and holds what is in it against the manifest.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::manifest::{Head, Manifest};
+use super::writer::Journal;
+use crate::clock::{Clock, rfc3339};
+use crate::envelope::Envelope;
+use crate::sled_folder::{HeldFolder, SledError, SledFolder};
+use crate::store::{EmbeddedSettings, OnLoss, OpenError};
+
+/// The database's own word on its state.
+pub(super) const HEAD_KEY: &[u8] = b"head";
+
+/// Opens the folder. Blocks, and reads all of it.
+pub(super) fn open(
+    settings: &EmbeddedSettings,
+    clock: &dyn Clock,
+) -> Result<(SledFolder, Journal), OpenError> {
+    let held = HeldFolder::hold(&settings.folder, settings.lock_wait)?;
+    open_held(held, settings, clock)
+}
+
+/// What is wrong with a database.
+#[derive(Debug, thiserror::Error)]
+enum Damage {
+    #[error("sled says: {0}")]
+    Sled(#[from] SledError),
+    #[error("its manifest knows of {expected} commits, and the database of none")]
+    Reset { expected: u64 },
+    #[error("the database is there and its manifest is not")]
+    NoManifest,
+    #[error("it is at commit {found}, its manifest is at {expected}")]
+    RolledBack { found: u64, expected: u64 },
+    #[error("database and manifest belong to different stores")]
+    Mixed,
+    #[error("{unreadable} records can not be read")]
+    Unreadable { unreadable: u64 },
+    #[error("{found} records are there, {expected} were acknowledged")]
+    Records { found: u64, expected: u64 },
+    #[error("records are there in an older state than the acknowledged one")]
+    Sum,
+}
+
+fn open_held(
+    held: HeldFolder,
+    settings: &EmbeddedSettings,
+    clock: &dyn Clock,
+) -> Result<(SledFolder, Journal), OpenError> {
+    let path = settings.folder.clone();
+    let failed = |error: io::Error| OpenError::Folder { folder: path.clone(), detail: error.to_string() };
+    let (manifest, promised) = Manifest::open(&settings.folder).map_err(failed)?;
+    let (held, damage) = match held.open() {
+        Ok(folder) => match checked(&folder, promised) {
+            Ok(head) => return journal(folder, manifest, head, clock),
+            Err(damage) => (folder.close(), damage),
+        },
+        Err((held, error)) => (held, Damage::Sled(error)),
+    };
+    if settings.on_loss == OnLoss::Refuse {
+        return Err(OpenError::Damaged { folder: path, detail: damage.to_string() });
+    }
+    let aside = keep_aside(held.path(), clock).map_err(failed)?;
+    warn!(folder = %path.display(), kept = %aside.display(), %damage, "going on with what is left, as told");
+    let (folder, head) = salvage(held, promised)
+        .map_err(|error| OpenError::Damaged { folder: path.clone(), detail: error.to_string() })?;
+    journal(folder, manifest, head, clock)
+}
+
+/// The state of the database, if it is the promised one, or a later one: a crash between the two writes of a commit
+/// leaves the manifest behind by one, and that commit was not acknowledged.
+fn checked(folder: &SledFolder, promised: Option<Head>) -> Result<Head, Damage> {
+    let said = head(folder)?;
+    let found = count(folder)?;
+    let is_new = found.head.records == 0 && found.unreadable == 0;
+    match (said, promised) {
+        (None, None) if is_new => return Ok(Head::new(Uuid::new_v4())),
+        (Some(said), None) if said.revision == 0 && is_new => return Ok(said),
+        (_, None) => return Err(Damage::NoManifest),
+        (None, Some(promised)) if promised.revision == 0 && is_new => return Ok(promised),
+        (None, Some(promised)) => return Err(Damage::Reset { expected: promised.revision }),
+        (Some(said), Some(promised)) if said.database != promised.database => return Err(Damage::Mixed),
+        (Some(said), Some(promised)) if said.revision < promised.revision => {
+            return Err(Damage::RolledBack { found: said.revision, expected: promised.revision });
+        }
+        (Some(said), Some(_)) => compared(said, &found),
+    }
+}
+
+fn compared(said: Head, found: &Found) -> Result<Head, Damage> {
+    match *found {
+        Found { unreadable, .. } if unreadable > 0 => Err(Damage::Unreadable { unreadable }),
+        Found { head, .. } if head.records != said.records => {
+            Err(Damage::Records { found: head.records, expected: said.records })
+        }
+        Found { head, .. } if head.sum != said.sum => Err(Damage::Sum),
+        _ => Ok(said),
+    }
+}
+
+fn head(folder: &SledFolder) -> Result<Option<Head>, Damage> {
+    let bytes = folder.db.get(HEAD_KEY).map_err(SledError::from)?;
+    Ok(bytes.and_then(|bytes| {
+        let envelope = Envelope::open(HEAD_KEY, &bytes).ok()?;
+        serde_json::from_slice(envelope.payload).ok()
+    }))
+}
+
+/// What is in a database, counted record by record.
+struct Found {
+    head: Head,
+    unreadable: u64,
+}
+
+fn count(folder: &SledFolder) -> Result<Found, Damage> {
+    let mut found = Found { head: Head::new(Uuid::nil()), unreadable: 0 };
+    for entry in folder.db.iter() {
+        let (key, value) = entry.map_err(SledError::from)?;
+        match Envelope::open(&key, &value) {
+            _ if key == HEAD_KEY => {}
+            Ok(_) => found.head.add(&key, &value),
+            Err(_) => found.unreadable += 1,
+        }
+    }
+    Ok(found)
+}
+
+/// Makes a consistent database of what can be read, or an empty one where sled reads nothing.
+fn salvage(held: HeldFolder, promised: Option<Head>) -> Result<(SledFolder, Head), Damage> {
+    let folder = match held.open() {
+        Ok(folder) => folder,
+        Err((held, _)) => {
+            held.wipe().map_err(|error| SledError::from(sled::Error::from(error)))?;
+            held.open().map_err(|(_, error)| error)?
+        }
+    };
+    for entry in folder.db.iter() {
+        let (key, value) = entry.map_err(SledError::from)?;
+        if Envelope::open(&key, &value).is_err() {
+            folder.db.remove(&key).map_err(SledError::from)?;
+        }
+    }
+    let reached = [head(&folder)?, promised].into_iter().flatten().map(|head| head.revision).max();
+    let mut head = Head { database: Uuid::new_v4(), ..count(&folder)?.head };
+    head.revision = reached.unwrap_or_default();
+    info!(records = head.records, "what can be read was kept");
+    Ok((folder, head))
+}
+
+/// Writes down where the database stands, as a commit of its own, so that from here on both know it.
+fn journal(
+    folder: SledFolder,
+    manifest: Manifest,
+    head: Head,
+    clock: &dyn Clock,
+) -> Result<(SledFolder, Journal), OpenError> {
+    let failed =
+        |error: io::Error| OpenError::Folder { folder: folder.path().to_owned(), detail: error.to_string() };
+    let log = folder.sync_handle().map_err(failed)?;
+    let next = Head { revision: head.revision + 1, ..head };
+    let mut journal = Journal { head, manifest, log };
+    journal
+        .commit(&folder.db, sled::Batch::default(), next, clock.now())
+        .map_err(|error| OpenError::Folder { folder: folder.path().to_owned(), detail: error.to_string() })?;
+    Ok((folder, journal))
+}
+
+/// Copies the folder, whatever is in it, to one beside it.
+fn keep_aside(folder: &Path, clock: &dyn Clock) -> io::Result<PathBuf> {
+    let time = rfc3339(clock.now()).replace(':', "");
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".damaged-{time}"));
+    let aside = folder.with_file_name(name);
+    copy(folder, &aside)?;
+    Ok(aside)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! `Writer`: the one thread that writes. It takes what has come in together, writes it as one, and acknowledges it
+//! when the disk has it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use doorward_verifier::UnixTime;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use super::database::{self, HEAD_KEY};
+use super::manifest::{Head, Manifest};
+use super::{Shared, away, record, user_key};
+use crate::envelope::{Envelope, MAX_VALUE_BYTES};
+use crate::record::Record;
+use crate::store::{EmbeddedSettings, OnLoss, OpenError, Saved, StoreError};
+use crate::telemetry;
+use crate::user::{User, UserId};
+
+/// Writes that share one sync.
+const MAX_GROUP: usize = 256;
+/// After an error of the disk the folder is opened again this often.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something to write.
+pub(super) struct Write {
+    pub(super) work: Work,
+}
+
+/// What to write, and who waits for it.
+pub(super) enum Work {
+    Save { before: Option<u64>, after: User, reply: Reply<Saved> },
+    RecordLogins { logins: Vec<(UserId, UnixTime)>, reply: Reply<()> },
+    Close { reply: Reply<()> },
+}
+
+/// What a commit goes through.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) head: Head,
+    pub(super) manifest: Manifest,
+    /// A handle on sled's log, to sync it.
+    pub(super) log: File,
+}
+
+impl Journal {
+    /// Returns once `batch` and the state `head` that it leads to are on the disk, in this order: the database, then
+    /// the manifest. What the manifest promises is there, at any moment.
+    pub(super) fn commit(
+        &mut self,
+        db: &sled::Db,
+        mut batch: sled::Batch,
+        head: Head,
+        now: UnixTime,
+    ) -> Result<(), sled::Error> {
+        batch.insert(HEAD_KEY, Envelope::lasting(now, &head.to_json()).seal(HEAD_KEY));
+        db.apply_batch(batch)?;
+        db.flush()?;
+        self.log.sync_all()?;
+        self.manifest.write(head, now)?;
+        self.head = head;
+        Ok(())
+    }
+}
+
+/// The thread's own.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    journal: Journal,
+    waiting: mpsc::Receiver<Write>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends with the store, or when told to.
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        journal: Journal,
+        waiting: mpsc::Receiver<Write>,
+    ) -> Result<(), OpenError> {
+        let folder = shared.settings.folder.clone();
+        let writer = Writer { shared, journal, waiting };
+        let thread = thread::Builder::new().name("doorward-writer".to_owned()).spawn(move || writer.run());
+        thread.map(drop).map_err(|error| OpenError::Folder { folder, detail: error.to_string() })
+    }
+
+    fn run(mut self) {
+        let mut group = Vec::with_capacity(MAX_GROUP);
+        let mut closing = None;
+        while closing.is_none() && self.waiting.blocking_recv_many(&mut group, MAX_GROUP) > 0 {
+            closing = self.write(group.drain(..));
+        }
+        self.end();
+        if let Some(reply) = closing {
+            let _nobody_waits = reply.send(Ok(()));
+        }
+    }
+
+    /// Writes a group, and says whether the end was among it.
+    fn write(&mut self, group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
+        let Some(folder) = self.shared.folder.load_full() else {
+            return refuse(group);
+        };
+        let mut draft = Draft::new(&folder.db, self.journal.head, self.shared.clock.now());
+        let mut acknowledgements: Vec<Acknowledgement> = Vec::new();
+        let mut closing = None;
+        for Write { work } in group {
+            match work {
+                Work::Save { before, after, reply } => {
+                    acknowledgements.push(draft.save(before, &after).acknowledge(reply))
+                }
+                Work::RecordLogins { logins, reply } => {
+                    acknowledgements.push(draft.record_logins(&logins).acknowledge(reply));
+                }
+                Work::Close { reply } => closing = Some(reply),
+            }
+        }
+        let outcome = if draft.is_empty() { Ok(()) } else { self.commit(&folder.db, draft) };
+        for acknowledge in acknowledgements {
+            acknowledge(outcome.as_ref().err());
+        }
+        drop(folder);
+        if let Err(error) = outcome {
+            self.recover(&error);
+        }
+        closing
+    }
+
+    fn commit(&mut self, db: &sled::Db, draft: Draft<'_>) -> Result<(), sled::Error> {
+        let now = draft.now;
+        let (batch, head) = draft.finish();
+        self.journal.commit(db, batch, head, now)
+    }
+
+    /// After an error sled has in memory what the disk may not have. So nothing is read from it any more until it has
+    /// been opened, and checked, again.
+    fn recover(&mut self, error: &sled::Error) {
+        error!(folder = %self.shared.settings.folder.display(), %error, "the disk does not take writes; the store is away");
+        self.let_go();
+        while !self.shared.closed.load(Ordering::SeqCst) {
+            match self.reopen() {
+                Ok(()) => return telemetry::database_ready("sled"),
+                Err(error) => warn!(%error, "the store stays away"),
+            }
+            // Nobody waits for it in vain: every write that came meanwhile is refused.
+            thread::sleep(REOPEN_EVERY);
+            while let Ok(write) = self.waiting.try_recv() {
+                if let Some(reply) = refuse(std::iter::once(write)) {
+                    let _nobody_waits = reply.send(Ok(()));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), OpenError> {
+        let settings = EmbeddedSettings { on_loss: OnLoss::Refuse, ..self.shared.settings.clone() };
+        let (folder, journal) = database::open(&settings, &*self.shared.clock)?;
+        self.journal = journal;
+        self.shared.folder.store(Some(Arc::new(folder)));
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.let_go();
+    }
+
+    /// Returns when sled has closed: readers hold it for the time of one read.
+    fn let_go(&self) {
+        let Some(mut folder) = self.shared.folder.swap(None) else { return };
+        while let Err(held) = Arc::try_unwrap(folder) {
+            folder = held;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Tells one writer how it ended, given the error of the whole group, if there was one.
+type Acknowledgement = Box<dyn FnOnce(Option<&sled::Error>)>;
+
+trait Acknowledge {
+    type Outcome;
+
+    fn acknowledge(self, reply: Reply<Self::Outcome>) -> Acknowledgement;
+}
+
+impl<T: Send + 'static> Acknowledge for Result<T, StoreError> {
+    type Outcome = T;
+
+    fn acknowledge(self, reply: Reply<T>) -> Acknowledgement {
+        Box::new(move |failure| {
+            let _nobody_waits = reply.send(failure.map_or(self, |error| Err(away(error))));
+        })
+    }
+}
+
+fn refuse(group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
+    let refused = || away("the disk does not take writes");
+    let mut closing = None;
+    for Write { work } in group {
+        match work {
+            Work::Save { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::RecordLogins { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::Close { reply } => closing = Some(reply),
+        }
+    }
+    closing
+}
+
+/// What a group comes to, before it is written. Later writes of the group see the earlier ones.
+struct Draft<'a> {
+    db: &'a sled::Db,
+    written: HashMap<Vec<u8>, Vec<u8>>,
+    head: Head,
+    now: UnixTime,
+}
+
+impl<'a> Draft<'a> {
+    fn new(db: &'a sled::Db, head: Head, now: UnixTime) -> Draft<'a> {
+        let head = Head { revision: head.revision + 1, ..head };
+        Draft { db, written: HashMap::new(), head, now }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    fn finish(self) -> (sled::Batch, Head) {
+        let mut batch = sled::Batch::default();
+        for (key, value) in self.written {
+            batch.insert(key, value);
+        }
+        (batch, self.head)
+    }
+
+    fn save(&mut self, before: Option<u64>, after: &User) -> Result<Saved, StoreError> {
+        let id = &after.clerk_id;
+        let stored = self.record(id)?;
+        let user = stored.as_ref().map(|record| readable(id, record)).transpose()?;
+        if user.as_ref().map(|user| user.revision) != before {
+            return Ok(Saved::Overtaken);
+        }
+        let after = after.clone().keeping_login_of(user.as_ref());
+        self.put(id, &Record::new(&after, stored))?;
+        Ok(Saved::Written)
+    }
+
+    fn record_logins(&mut self, logins: &[(UserId, UnixTime)]) -> Result<(), StoreError> {
+        for (id, at) in logins {
+            let Some(stored) = self.record(id)? else { continue };
+            let user = readable(id, &stored)?;
+            if user.deleted_at.is_none() && user.last_login_at < Some(*at) {
+                let user = User { last_login_at: Some(*at), ..user };
+                self.put(id, &Record::new(&user, Some(stored)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&self, id: &UserId) -> Result<Option<Record>, StoreError> {
+        let key = user_key(id);
+        let parsed = |bytes: &[u8]| {
+            record(&key, bytes).map_err(|detail| StoreError::Unreadable { id: id.clone(), detail })
+        };
+        match self.written.get(&key) {
+            Some(bytes) => Ok(Some(parsed(bytes)?)),
+            None => self.db.get(&key).map_err(away)?.map(|bytes| parsed(&bytes)).transpose(),
+        }
+    }
+
+    fn put(&mut self, id: &UserId, record: &Record) -> Result<(), StoreError> {
+        let key = user_key(id);
+        let unwritable =
+            |error: serde_json::Error| StoreError::Unreadable { id: id.clone(), detail: error.to_string() };
+        let value = Envelope::lasting(self.now, &record.to_json().map_err(unwritable)?).seal(&key);
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(StoreError::TooLarge { id: id.clone(), bytes: value.len(), limit: MAX_VALUE_BYTES });
+        }
+        match self.written.get(&key) {
+            Some(replaced) => self.head.remove(&key, replaced),
+            None => {
+                if let Some(replaced) = self.db.get(&key).map_err(away)? {
+                    self.head.remove(&key, &replaced);
+                }
+            }
+        }
+        self.head.add(&key, &value);
+        self.written.insert(key, value);
+        Ok(())
+    }
+}
+
+fn readable(id: &UserId, record: &Record) -> Result<User, StoreError> {
+    record.user().map_err(|error| StoreError::Unreadable { id: id.clone(), detail: error.to_string() })
+}
