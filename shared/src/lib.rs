@@ -63,6 +63,7 @@ mod signature;
 mod time;
 mod token;
 mod verifier;
+mod webhook;
 
 pub use claims::MAX_ID_BYTES;
 pub use code::{Code, Kind};
@@ -90,3 +91,7 @@ pub use token::{
     MAX_HEADER_BYTES, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_TOKEN_BYTES, TokenBuffer, UnverifiedToken,
 };
 pub use verifier::{ScreenedToken, Verifier};
+pub use webhook::{
+    Delivery, MAX_WEBHOOK_BYTES, WEBHOOK_TOLERANCE, WebhookError, WebhookHeaders, WebhookSecretError,
+    WebhookSecrets,
+};
