@@ -246,6 +246,14 @@ impl KeyCache {
         taken
     }
 
+    /// Until when the held keys are answered with [`Lookup::Use`] if nothing is reported meanwhile: so long may a
+    /// verdict of theirs be remembered. Not later than `now` when they are due, or there are none to be used.
+    pub fn settled_until(&self, now: UnixTime) -> UnixTime {
+        let due_at = self.confirmed_at.map(|at| at.plus(self.refresh_after));
+        let too_old_at = self.usable(now).map(|held| held.asked_at.plus(self.hard_age));
+        due_at.zip(too_old_at).map_or(now, |(due_at, too_old_at)| due_at.min(too_old_at))
+    }
+
     /// How the keys are.
     pub fn status(&self, now: UnixTime) -> KeyStatus {
         self.observe(now);
@@ -414,6 +422,22 @@ mod tests {
     }
 
     const HOUR: u64 = 3600;
+
+    #[test]
+    fn a_verdict_may_be_remembered_until_its_keys_are_due_or_too_old() {
+        assert_eq!(loaded().settled_until(at(30)), at(600));
+        assert_eq!(KeyCache::new(DEFAULT_HARD_AGE).settled_until(at(30)), at(30));
+        let mut copied = KeyCache::new(DEFAULT_HARD_AGE);
+        assert!(copied.restored(set(&["a"]), at(0), at(30)));
+        assert!(copied.settled_until(at(30)) <= at(30));
+        let mut refreshed = loaded();
+        refreshed.fetch_started(at(700));
+        refreshed.fetch_failed(at(700), None);
+        assert!(refreshed.settled_until(at(700)) <= at(700));
+        let mut short = KeyCache::new(Duration::from_secs(100));
+        short.fetched(set(&["a"]), at(0), at(60));
+        assert_eq!(short.settled_until(at(60)), at(50));
+    }
 
     #[test]
     fn keys_that_were_never_loaded_are_fetched() {

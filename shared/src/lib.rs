@@ -85,7 +85,7 @@ pub use principal::{
 };
 #[cfg(feature = "aws-lc")]
 pub use signature::AwsLcRsa;
-pub use signature::{Algorithm, MAX_MODULUS_BITS, MIN_MODULUS_BITS, OwnRsa, Rsa, RsaKey};
+pub use signature::{Algorithm, MAX_MODULUS_BITS, MIN_MODULUS_BITS, OwnRsa, Rsa, RsaKey, checked_modulus};
 pub use time::{MAX_UNIX_SECS, UnixTime};
 pub use token::{
     MAX_HEADER_BYTES, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_TOKEN_BYTES, TokenBuffer, UnverifiedToken,

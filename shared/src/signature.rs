@@ -167,8 +167,11 @@ impl RsaKey for AwsLcKey {
     }
 }
 
-/// The modulus without leading zeros, when an RSA key may have it.
-fn checked_modulus(modulus: &[u8]) -> Result<&[u8], KeyError> {
+/// The modulus without leading zeros, when an RSA key may have it. Every [`Rsa`] asks this first.
+///
+/// # Errors
+/// [`KeyError::ModulusSize`] or [`KeyError::ModulusEven`].
+pub fn checked_modulus(modulus: &[u8]) -> Result<&[u8], KeyError> {
     let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
     let modulus = modulus.get(zeros..).unwrap_or_default();
     let bits = bit_length(modulus);
