@@ -82,6 +82,7 @@ pub use policy::{
 };
 pub use principal::{
     FactorAges, Impersonator, Organization, Principal, Requirement, Reverification, ReverificationLevel,
+    UnverifiedPrincipal,
 };
 #[cfg(feature = "aws-lc")]
 pub use signature::AwsLcRsa;

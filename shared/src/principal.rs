@@ -28,6 +28,22 @@ pub struct Principal {
     pub(crate) claims: String,
 }
 
+/// Whom a token claims to stand for, its signature unchecked. It is no [`Principal`], and nothing makes one of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedPrincipal(pub(crate) Principal);
+
+impl UnverifiedPrincipal {
+    /// The user that the token names.
+    pub fn user_id(&self) -> &str {
+        self.0.user_id()
+    }
+
+    /// The organization that the token names.
+    pub fn organization(&self) -> Option<&Organization> {
+        self.0.organization()
+    }
+}
+
 /// The organization that the session is active in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {

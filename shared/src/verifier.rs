@@ -4,7 +4,7 @@ use crate::claims::{self, SignedClaims};
 use crate::error::{Excerpt, VerifyError};
 use crate::key_set::{KeyId, KeySet};
 use crate::policy::Policy;
-use crate::principal::Principal;
+use crate::principal::{Principal, UnverifiedPrincipal};
 use crate::signature::Algorithm;
 use crate::time::UnixTime;
 use crate::token::{TokenBuffer, UnverifiedHeader, UnverifiedToken};
@@ -66,6 +66,23 @@ impl Verifier {
         key.check(token.algorithm, token.token.signing_input(), token.token.signature())?;
         let claims = SignedClaims { claims: &token.token.claims, key_id, category: token.category };
         claims.accept(&self.policy, now)
+    }
+
+    /// Says whom a token claims to stand for, judged by everything but key and signature: anybody can have written
+    /// it. For a debug mode, and only while no keys can be had.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken, from [`VerifyError::MissingSub`] to [`VerifyError::MalformedAct`].
+    pub fn judge_unverified(
+        &self,
+        token: &ScreenedToken<'_>,
+        now: UnixTime,
+    ) -> Result<UnverifiedPrincipal, VerifyError> {
+        // Their signature is the one thing that does not hold, which the type of the answer says.
+        let unsigned =
+            SignedClaims { claims: &token.token.claims, key_id: token.key_id(), category: token.category };
+        unsigned.accept(&self.policy, now).map(UnverifiedPrincipal)
     }
 
     /// Takes a token apart and turns away whatever needs no key to be turned away, so that hopeless tokens cost
