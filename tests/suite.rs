@@ -1,1 +1,3 @@
 //! Tests that cross a folder.
+
+mod conformance;

@@ -15,6 +15,7 @@ use crate::user::{User, UserId};
 
 pub mod embedded;
 pub mod memory;
+pub mod mongo;
 
 /// What a store's functions return; boxed, since stores are chosen at start.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -126,7 +127,7 @@ pub enum OnLoss {
 pub struct MongoSettings {
     /// The connection string.
     pub uri: Secret,
-    /// The database, unless the connection string names one.
+    /// The database. One that the connection string names is for logging in alone.
     pub database: String,
 }
 
@@ -172,6 +173,6 @@ pub async fn open(settings: StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<
     Ok(match settings {
         StoreSettings::Memory => Arc::new(memory::MemoryStore::default()),
         StoreSettings::Embedded(settings) => Arc::new(embedded::EmbeddedStore::open(settings, clock).await?),
-        StoreSettings::Mongo(_) => return Err(OpenError::Uri { detail: "not there yet".to_owned() }),
+        StoreSettings::Mongo(settings) => Arc::new(mongo::MongoStore::open(&settings).await?),
     })
 }

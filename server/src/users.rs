@@ -216,7 +216,7 @@ impl Directory {
             return Ok(SignedIn { user: Arc::clone(&entry.user), created: false, stale: None });
         }
         let (confirming, ours) = self.confirming(id, &known);
-        let outcome = confirming.await.unwrap_or(Err(Failure::Panicked));
+        let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
         match outcome {
             Ok(Confirmed { entry, created }) => {
                 self.logins.note(&entry.login, now);

@@ -35,9 +35,8 @@ pub(super) struct Confirmed {
 /// Why a record was not confirmed.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
-    Store(Arc<StoreError>),
+    Unavailable,
     Refused(UserError),
-    Panicked,
 }
 
 impl Failure {
@@ -56,7 +55,7 @@ impl From<StoreError> for Failure {
         if !matches!(failure, StoreError::Away { .. } | StoreError::Busy) {
             error!(%failure, "a user record can not be used");
         }
-        Failure::Store(Arc::new(failure))
+        Failure::Unavailable
     }
 }
 

@@ -1,0 +1,228 @@
+//! `Link`: the connection to MongoDB. While it is away nobody waits for it: one task asks until it is back.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use mongodb::bson::Document;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::{Client, Collection};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use super::super::{MongoSettings, OpenError, StoreError};
+use super::{COLLECTION, prepare};
+use crate::telemetry;
+
+/// The driver's own default of 10 is a tenth of other drivers'.
+const POOL: u32 = 32;
+const MIN_POOL: u32 = 2;
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
+/// The driver's defaults are 30 s and 10 s, and every call would wait so long.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const MAJORITY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The driver has no time limit for an operation: a server that answers heartbeats alone would hang it for ever.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// The driver has none for a connection of its pool either.
+const SLOT_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often it is asked whether it is back, and whether it is still there.
+const AWAY_EVERY: Duration = Duration::from_secs(1);
+const READY_EVERY: Duration = Duration::from_secs(5);
+
+/// The connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    options: MongoSettings,
+    /// None until the connection string is resolved: `mongodb+srv` needs DNS for it.
+    users: ArcSwapOption<Collection<Document>>,
+    ready: AtomicBool,
+    lost: Notify,
+    slots: Arc<Semaphore>,
+}
+
+impl Link {
+    /// Checks the connection string, and asks for a first answer.
+    pub(super) async fn open(settings: &MongoSettings) -> Result<Arc<Link>, OpenError> {
+        check(settings.uri.expose())?;
+        let link = Arc::new(Link {
+            options: settings.clone(),
+            users: ArcSwapOption::empty(),
+            ready: AtomicBool::new(false),
+            lost: Notify::new(),
+            slots: Arc::new(Semaphore::new(POOL as usize)),
+        });
+        if let Err(error) = link.ask().await {
+            if let ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } = *error.kind {
+                return Err(unusable(settings.uri.expose(), &error));
+            }
+            warn!(%error, "MongoDB is away; it is tried again in the background");
+        }
+        tokio::spawn(watch(Arc::downgrade(&link)));
+        Ok(link)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    /// Runs an operation in a task of its own. A driver's future that is dropped half-way loses its connection, and
+    /// one that hangs keeps it: so nobody waits for it longer than the limit, and it is ended a while later.
+    pub(super) async fn run<T, F>(
+        &self,
+        operation: impl FnOnce(Collection<Document>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let users = self.users.load_full().filter(|_| self.is_ready());
+        let users = users.ok_or_else(|| away("it did not answer lately"))?;
+        let slot = timeout(SLOT_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
+        let Ok(Ok(slot)) = slot else { return Err(StoreError::Busy) };
+        let operation = operation(Collection::clone(&users));
+        let mut task = tokio::spawn(async move {
+            let _slot = slot;
+            operation.await
+        });
+        match timeout(OPERATION_TIMEOUT, &mut task).await {
+            Ok(Ok(Ok(outcome))) => Ok(outcome),
+            Ok(Ok(Err(error))) => Err(self.failed(&error)),
+            Ok(Err(panicked)) => Err(away(panicked)),
+            Err(_elapsed) => {
+                tokio::spawn(async move {
+                    sleep(OPERATION_TIMEOUT).await;
+                    task.abort();
+                });
+                Err(self.lose("no answer in time"))
+            }
+        }
+    }
+
+    /// An error of the server's is about this operation alone. Any other one is about the connection.
+    fn failed(&self, error: &Error) -> StoreError {
+        match &*error.kind {
+            ErrorKind::Command(_) | ErrorKind::Write(_) if !is_state_change(error) => away(error),
+            _ => self.lose(&error.to_string()),
+        }
+    }
+
+    fn lose(&self, detail: &str) -> StoreError {
+        if self.ready.swap(false, Ordering::SeqCst) {
+            warn!(detail, "MongoDB is away; known users go on for a while");
+            self.lost.notify_one();
+        }
+        away(detail)
+    }
+
+    /// Asks for an answer, and for the indexes if it was away.
+    async fn ask(&self) -> Result<(), Error> {
+        let users = match self.users.load_full() {
+            Some(users) => users,
+            None => {
+                let users = Arc::new(connect(&self.options).await?);
+                self.users.store(Some(Arc::clone(&users)));
+                users
+            }
+        };
+        if self.is_ready() {
+            return super::ask(&users).await;
+        }
+        prepare(&users).await?;
+        if !self.ready.swap(true, Ordering::SeqCst) {
+            telemetry::database_ready("mongodb");
+        }
+        Ok(())
+    }
+
+    pub(super) async fn close(&self) {
+        self.ready.store(false, Ordering::SeqCst);
+        if let Some(users) = self.users.swap(None) {
+            users.client().clone().shutdown().await;
+        }
+    }
+}
+
+/// Asks whether the server is there, for as long as the store is.
+async fn watch(link: Weak<Link>) {
+    loop {
+        let Some(link) = link.upgrade() else { return };
+        let (every, lost) = if link.is_ready() { (READY_EVERY, true) } else { (AWAY_EVERY, false) };
+        if lost {
+            let _lost_or_time_to_ask = timeout(every, link.lost.notified()).await;
+        } else {
+            sleep(every).await;
+        }
+        if let Err(error) = timeout(2 * OPERATION_TIMEOUT, link.ask())
+            .await
+            .unwrap_or_else(|_| Err(Error::custom("no answer in time")))
+        {
+            link.lose(&error.to_string());
+        }
+    }
+}
+
+/// Nothing is sent yet, other than to DNS where the connection string wants it.
+async fn connect(settings: &MongoSettings) -> Result<Collection<Document>, Error> {
+    let mut options = ClientOptions::parse(settings.uri.expose()).await?;
+    options.app_name.get_or_insert_with(|| "doorward".to_owned());
+    options.max_pool_size = Some(POOL);
+    options.min_pool_size.get_or_insert(MIN_POOL);
+    options.max_idle_time.get_or_insert(MAX_IDLE);
+    options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+    options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+    let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY_TIMEOUT).build();
+    options.write_concern.get_or_insert(majority);
+    // Commands carry what is in the documents.
+    options.tracing_max_document_length_bytes = Some(0);
+    let client = Client::with_options(options)?;
+    Ok(client.database(&settings.database).collection(COLLECTION))
+}
+
+/// What the driver refuses in words that do not help.
+fn check(uri: &str) -> Result<(), OpenError> {
+    let refused = |detail: &str| Err(OpenError::Uri { detail: detail.to_owned() });
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return refused("it has no scheme; expected mongodb:// or mongodb+srv://");
+    };
+    if scheme != "mongodb" && scheme != "mongodb+srv" {
+        return refused("expected mongodb:// or mongodb+srv://");
+    }
+    if rest.to_ascii_lowercase().contains("sockettimeoutms=") {
+        return refused(
+            "its option socketTimeoutMS is not supported; operations end after 2 s by themselves",
+        );
+    }
+    Ok(())
+}
+
+/// The driver's words may quote the connection string, and with it a password.
+fn unusable(uri: &str, error: &Error) -> OpenError {
+    let message = error.to_string();
+    let userinfo =
+        uri.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(userinfo, _)| userinfo);
+    let mut parts = userinfo
+        .into_iter()
+        .flat_map(|userinfo| userinfo.split([':', '@', '/']))
+        .filter(|part| !part.is_empty());
+    let detail = if parts.any(|part| message.contains(part)) {
+        "the driver does not take it".to_owned()
+    } else {
+        message
+    };
+    OpenError::Uri { detail }
+}
+
+/// The server answers, and says that it is not the primary any more, or goes away.
+fn is_state_change(error: &Error) -> bool {
+    const CODES: [i32; 8] = [91, 189, 10107, 11600, 11602, 13435, 13436, 10058];
+    matches!(&*error.kind, ErrorKind::Command(command) if CODES.contains(&command.code))
+}
+
+fn away(detail: impl ToString) -> StoreError {
+    StoreError::Away { detail: detail.to_string() }
+}
