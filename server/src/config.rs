@@ -8,13 +8,16 @@ mod read;
 mod reader;
 mod settings;
 mod volume;
+mod warnings;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use doorward_verifier::{AuthorizedParties, Issuer, KeyId, MissingAzp, PublishableKey};
+use doorward_verifier::{
+    AuthorizedParties, Issuer, KeyId, KeyMaterial, MissingAzp, PublishableKey, WebhookSecrets,
+};
 use ipnet::IpNet;
 
 pub use dotenv::DotenvError;
@@ -58,16 +61,16 @@ pub struct Clerk {
     /// The Backend API.
     pub api_url: String,
     /// What its webhooks are signed with.
-    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets: Option<WebhookSecrets>,
 }
 
 /// Where verification keys are had from: the first of these that is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// One key, given as PEM. Nothing is fetched.
-    Pem(String),
-    /// A JWKS at this address: `CLERK_JWKS_URL`, or the issuer's own.
-    Url(String),
+    /// They are in the settings. Nothing is fetched.
+    Configured(KeyMaterial),
+    /// As a JWKS at this address: `CLERK_JWKS_URL`, or the issuer's own.
+    Published(String),
 }
 
 /// Which tokens are taken.

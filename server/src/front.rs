@@ -9,10 +9,10 @@ use bytes::Bytes;
 use doorward_verifier::Code;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::BoxError;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
@@ -24,19 +24,20 @@ use warp::Reply;
 use warp::filters::BoxedFilter;
 
 use crate::app::App;
+use crate::body::BoundedBody;
 use crate::error::ApiError;
 use crate::proxy::{Peer, TrustedProxies};
 use crate::routes::{self, template};
 
 /// All headers of a request together: twice what a browser's cookies and a token come to.
-pub const MAX_HEADER_BYTES: usize = 40 * 1024;
+const MAX_HEADER_BYTES: usize = 40 * 1024;
 /// A profile is a few hundred bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A user's webhook event has their metadata in it, which Clerk lets grow to a few dozen kB.
-pub const MAX_WEBHOOK_BYTES: usize = 256 * 1024;
+const MAX_WEBHOOK_BYTES: usize = 256 * 1024;
 
-/// Longer than the store and the issuer are waited for, so that their own errors come first.
-const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// Longer than a body, the store and the issuer are waited for, so that their own errors come first.
+const REQUEST_TIME: Duration = Duration::from_secs(15);
 /// Browsers keep a preflight's answer for an hour, or as long as they do at most.
 const PREFLIGHT_TIME: Duration = Duration::from_secs(3600);
 
@@ -58,8 +59,15 @@ pub(crate) fn front(app: &Arc<App>, routes: BoxedFilter<(warp::reply::Response,)
         .map_request(without_odd_request_id)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(SetSensitiveRequestHeadersLayer::new(SENSITIVE_HEADERS))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(answered).on_failure(()))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_request(())
+                .on_response(answered)
+                .on_failure(()),
+        )
         .map_response(finish)
+        .map_response(|response: Response<_>| response.map(erase))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(cors(&app.config.http.cors_origins))
         .layer(CatchPanicLayer::custom(panicked))
@@ -164,7 +172,7 @@ struct Gate {
 impl Gate {
     async fn answer<R>(&self, request: Request<Incoming>, routes: R) -> warp::reply::Response
     where
-        R: Service<Request<Limited<Incoming>>, Response = warp::reply::Response, Error = Infallible>,
+        R: Service<Request<BoundedBody<Incoming>>, Response = warp::reply::Response, Error = Infallible>,
     {
         let peer = request.extensions().get::<Peer>().copied();
         let is_https = peer.is_some_and(|peer| self.proxies.is_https(peer, request.headers()));
@@ -205,16 +213,20 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 /// HEAD is GET without the body, which the connection leaves out (RFC 9110 section 9.3.2).
 async fn pass_on<R>(mut request: Request<Incoming>, limit: usize, routes: R) -> warp::reply::Response
 where
-    R: Service<Request<Limited<Incoming>>, Response = warp::reply::Response, Error = Infallible>,
+    R: Service<Request<BoundedBody<Incoming>>, Response = warp::reply::Response, Error = Infallible>,
 {
     if request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
     }
-    let answer = routes.oneshot(request.map(|body| Limited::new(body, limit)));
-    match tokio::time::timeout(REQUEST_TIME, answer).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
-        Err(_) => {
+    let (parts, body) = request.into_parts();
+    let (body, verdict) = BoundedBody::new(body, limit);
+    let answer = routes.oneshot(Request::from_parts(parts, body));
+    let outcome = tokio::time::timeout(REQUEST_TIME, answer).await;
+    match (verdict.code(), outcome) {
+        (Some(code), _) => ApiError::new(code).into_response(),
+        (None, Ok(Ok(response))) => response,
+        (None, Ok(Err(never))) => match never {},
+        (None, Err(_)) => {
             error!("a request took longer than {} s", REQUEST_TIME.as_secs());
             ApiError::new(Code::Overloaded).into_response()
         }

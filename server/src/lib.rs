@@ -1,5 +1,8 @@
 //! A warp server, and its parts, for backends behind Clerk: verified sessions and their users.
 
+pub mod app;
+pub mod auth;
+mod body;
 pub mod cache;
 pub mod clerk;
 pub mod clock;
@@ -9,15 +12,18 @@ pub mod doctor;
 mod envelope;
 pub mod error;
 mod flights;
+mod front;
 pub mod health;
 pub mod identities;
 pub mod inspect;
 pub mod issuer;
 pub mod keys;
+mod listen;
 mod logins;
 pub mod mint;
 pub mod proxy;
 mod record;
+pub mod routes;
 pub mod serve;
 pub mod show;
 pub mod shutdown;
@@ -27,3 +33,30 @@ pub mod telemetry;
 pub mod token;
 pub mod user;
 pub mod users;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use app::App;
+use shutdown::Shutdown;
+
+/// Serves this server's own endpoints until `shutdown`.
+pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: Shutdown) {
+    let endpoints = routes::endpoints(&app);
+    serve_routes(app, endpoints, listener, shutdown).await;
+}
+
+/// Serves `routes`, most often a team's own and [`routes::endpoints`] beside them, behind all that holds for every
+/// request: limits, HTTPS, CORS, request ids, problems in place of rejections.
+pub async fn serve_routes(
+    app: Arc<App>,
+    routes: BoxedFilter<(Response,)>,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) {
+    let front = front::front(&app, routes::answering_all(routes));
+    listen::listen(listener, front, shutdown).await;
+}

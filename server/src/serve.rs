@@ -1,12 +1,72 @@
 //! `doorward serve`: the server.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tracing::{error, info, warn};
+
+use crate::app::{App, AppError};
+use crate::clock::SystemClock;
+use crate::config::{Config, Mistakes, Settings};
+use crate::shutdown::Shutdown;
+use crate::store::{OnLoss, StoreError};
+use crate::{show, telemetry};
 
 /// Serve (also what happens without a command)
 #[derive(clap::Args, Debug, Default)]
-pub struct Args {}
+pub struct Args {
+    /// Go on with what is there when the embedded store holds less than it acknowledged
+    #[arg(long)]
+    accept_data_loss: bool,
+}
+
+/// Why the server stopped, other than by being told to.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("{address} can't be listened on: {source}")]
+    Bind { address: String, source: std::io::Error },
+    #[error("signals can't be listened to: {0}")]
+    Signals(std::io::Error),
+    #[error("not everything could be written down at the end: {0}")]
+    Close(#[from] StoreError),
+}
 
 /// Runs the command.
-pub async fn run(_args: Args) -> ExitCode {
-    ExitCode::FAILURE
+pub async fn run(args: Args) -> ExitCode {
+    let config = match read() {
+        Ok(config) => config,
+        Err(mistakes) => return show::refuse(&mistakes),
+    };
+    telemetry::init(&config.log);
+    let on_loss = if args.accept_data_loss { OnLoss::Accept } else { OnLoss::Refuse };
+    match serve(config, on_loss).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read() -> Result<Config, Mistakes> {
+    Config::read(&Settings::load(Path::new("."))?)
+}
+
+async fn serve(config: Config, on_loss: OnLoss) -> Result<(), ServeError> {
+    let shutdown = Shutdown::on_signal().map_err(ServeError::Signals)?;
+    let address = format!("{}:{}", config.http.host, config.http.port);
+    let bind = |source| ServeError::Bind { address: address.clone(), source };
+    let listener = TcpListener::bind((config.http.host.as_str(), config.http.port)).await.map_err(bind)?;
+    config.warnings().iter().for_each(|warning| warn!("{warning}"));
+    let app = App::open(config, on_loss, Arc::new(SystemClock)).await?;
+    telemetry::using_clerk(app.config.clerk.issuer.as_str());
+    info!("listening on http://{}", listener.local_addr().map_err(bind)?);
+    crate::serve(Arc::clone(&app), listener, shutdown).await;
+    app.close().await?;
+    info!("stopped");
+    Ok(())
 }

@@ -1,11 +1,18 @@
 //! What the log says: the guide's lines, each at its moment, and how they are written.
 
+mod format;
+
 use std::fmt::Display;
+use std::panic::{PanicHookInfo, set_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward_verifier::Code;
 use sha2::{Digest, Sha256};
-use tracing::info;
+use tracing::{error, info};
+
+pub use format::subscriber;
+
+use crate::config::Log;
 
 /// `Database connected and initialized`
 pub const DATABASE_READY: &str = "Database connected and initialized";
@@ -94,6 +101,20 @@ pub fn verification_error(error: &dyn Display) {
 /// A request is answered 401.
 pub fn not_validated(code: Code) {
     info!(kind = BAD, code = code.as_str(), "{NOT_VALIDATED}");
+}
+
+/// Begins to write the log of this process to standard error.
+pub fn init(log: &Log) {
+    hash_user_ids(log.hash_user_ids);
+    // There is one already only where a program of its own brought it along, and then that one is wanted.
+    let _ = tracing::subscriber::set_global_default(subscriber(log, std::io::stderr));
+    set_hook(Box::new(log_panic));
+}
+
+/// Where it happened, not what it said: that can hold what the code was at work with.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    error!(place, "a panic, which is a defect");
 }
 
 /// `LOG_USER_ID`: a log is read by all of one process, so it is set once for the process.

@@ -92,8 +92,8 @@ fn parties(parties: &AuthorizedParties) -> String {
 fn derived(config: &Config) -> Vec<Line> {
     let clerk = &config.clerk;
     let keys = match &clerk.keys {
-        Keys::Pem(_) => "CLERK_JWT_KEY".to_owned(),
-        Keys::Url(url) => url.clone(),
+        Keys::Configured(_) => "CLERK_JWT_KEY".to_owned(),
+        Keys::Published(url) => url.clone(),
     };
     let issuers =
         std::iter::once(&clerk.issuer).chain(&clerk.aliases).map(Issuer::as_str).collect::<Vec<_>>();

@@ -38,6 +38,11 @@ impl InstanceKeys {
     }
 }
 
+/// `sk_test_…`, or `test_…` as Clerk wrote them once.
+pub(super) fn is_test_key(key: &Secret) -> bool {
+    ["sk_test_", "test_"].iter().any(|prefix| key.expose().starts_with(prefix))
+}
+
 /// What is judged together, as far as it could be read.
 pub(super) struct Judged<'c> {
     pub(super) production: bool,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_verifier::{
-    AuthorizedParties, Issuer, KeyId, MissingAzp, OriginPattern, PolicyError, PublishableKey,
+    AuthorizedParties, Issuer, KeyId, KeyMaterial, MissingAzp, OriginPattern, PolicyError, PublishableKey,
+    WebhookSecrets,
 };
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
@@ -79,15 +80,15 @@ fn clerk(reader: &mut Reader<'_>, keys: &InstanceKeys) -> Option<Clerk> {
     let frontend_api = reader.parsed("CLERK_FRONTEND_API", frontend_api);
     let named = reader.list_of("CLERK_ISSUER", Issuer::parse);
     let jwks_url = reader.parsed("CLERK_JWKS_URL", fetchable_url);
-    let pem = reader.text("CLERK_JWT_KEY");
+    let configured = reader.parsed("CLERK_JWT_KEY", KeyMaterial::parse);
     let api_url = reader.parsed("CLERK_API_URL", fetchable_url);
-    let webhook_secrets = webhook_secrets(reader);
+    let webhook_secrets = reader.parsed("CLERK_WEBHOOK_SIGNING_SECRET", WebhookSecrets::parse);
     agree(reader, keys.publishable.as_ref(), frontend_api.as_ref(), &named);
     let derived = keys.publishable.as_ref().map(|key| key.issuer().clone());
     let issuer = derived.or(frontend_api).or_else(|| named.first().cloned());
     let issuer = issuer.or_else(|| no_issuer(reader))?;
-    let keys_from =
-        pem.map(Keys::Pem).unwrap_or_else(|| Keys::Url(jwks_url.unwrap_or_else(|| issuer.jwks_url())));
+    let published = || Keys::Published(jwks_url.unwrap_or_else(|| issuer.jwks_url()));
+    let keys_from = configured.map_or_else(published, Keys::Configured);
     Some(Clerk {
         aliases: named.into_iter().filter(|name| *name != issuer).collect(),
         issuer,
@@ -157,20 +158,6 @@ fn agree(
 /// Clerk's own hosts of development instances; nothing else answers there.
 fn is_instance_host(host: &str) -> bool {
     host.ends_with(".clerk.accounts.dev")
-}
-
-fn webhook_secrets(reader: &mut Reader<'_>) -> Vec<Secret> {
-    let secrets = reader.list("CLERK_WEBHOOK_SIGNING_SECRET");
-    if secrets.len() > 2 || secrets.iter().any(|secret| !secret.starts_with("whsec_")) {
-        let expected = "whsec_…, or two of them while rotating";
-        reader.note(Mistake::new(
-            "CLERK_WEBHOOK_SIGNING_SECRET",
-            expected,
-            "something else",
-            "copy it again",
-        ));
-    }
-    secrets.into_iter().map(Secret::new).collect()
 }
 
 fn http(reader: &mut Reader<'_>, production: bool) -> Option<Http> {

@@ -1,0 +1,180 @@
+//! `App`: the parts of the server, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_verifier::{AwsLcRsa, KeyError, Policy, PolicyError, Verifier};
+
+use crate::cache::{Cache, CacheSettings};
+use crate::clerk::{ClerkApi, ClerkSettings, ClerkSettingsError};
+use crate::clock::Clock;
+use crate::config::{Config, Keys, StoreKind};
+use crate::identities::{AskingRate, DEVELOPMENT_RATE, LOCAL_RATE, PRODUCTION_RATE};
+use crate::keys::{KeyOrigin, KeySettings, KeySource};
+use crate::proxy::TrustedProxies;
+use crate::store::{
+    self, EmbeddedSettings, MongoSettings, OnLoss, OpenError, Store, StoreError, StoreSettings,
+};
+use crate::users::{ASK_AGAIN, DirectorySettings, UserDirectory};
+
+/// A server that is being replaced has let go of its folders by then.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// Shorter than a request's own time, so that its answer can still say what went wrong.
+const CLERK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Everything that answering a request needs.
+#[derive(Debug)]
+pub struct App {
+    /// The settings in force.
+    pub config: Config,
+    /// What makes principals of tokens.
+    pub verifier: Verifier,
+    /// What brings the issuer's keys.
+    pub keys: KeySource,
+    /// What finds users.
+    pub users: UserDirectory,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) cache: Arc<Cache>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// What is accepted can't be.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Clerk can't be asked.
+    #[error(transparent)]
+    Clerk(#[from] ClerkSettingsError),
+    /// The key in the settings is not fit for use.
+    #[error("CLERK_JWT_KEY: {0}")]
+    Key(#[from] KeyError),
+    /// The store or the cache can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl App {
+    /// Opens everything. Nothing outside needs to answer for it: neither Clerk nor MongoDB.
+    ///
+    /// # Errors
+    ///
+    /// When settings that were read can't be used, or a folder can't be had.
+    pub async fn open(config: Config, on_loss: OnLoss, clock: Arc<dyn Clock>) -> Result<Arc<App>, AppError> {
+        let verifier = Verifier::new(policy(&config)?);
+        let clerk = ClerkApi::new(clerk_settings(&config))?;
+        let key_settings = key_settings(&config, &clerk)?;
+        let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
+        let store = store::open(store_settings(&config, on_loss), Arc::clone(&clock)).await?;
+        let keys = KeySource::open(key_settings, Some(Arc::clone(&cache)), Arc::clone(&clock));
+        let users = directory(&config, store, &cache, clerk, &clock);
+        let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
+        Ok(Arc::new(App { config, verifier, keys, users, clock, proxies, cache }))
+    }
+
+    /// Writes down what is still in memory, and gives the folders back.
+    ///
+    /// # Errors
+    ///
+    /// When the store did not take it.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let closed = self.users.close().await;
+        self.cache.close().await;
+        closed
+    }
+}
+
+fn policy(config: &Config) -> Result<Policy, PolicyError> {
+    let tokens = &config.tokens;
+    let policy =
+        Policy::new(config.clerk.issuer.clone(), tokens.authorized_parties.clone(), tokens.missing_azp)
+            .with_issuer_aliases(config.clerk.aliases.iter().cloned())
+            .with_denied_kids(tokens.denied_kids.iter().cloned());
+    match &tokens.template_audience {
+        Some(audience) => policy.with_template_audience(audience),
+        None => Ok(policy),
+    }
+}
+
+/// The Backend API gives its keys to whoever has the secret key, which no other address may see.
+fn clerk_settings(config: &Config) -> ClerkSettings {
+    let clerk = &config.clerk;
+    let jwks_url = match &clerk.keys {
+        Keys::Published(url) => url.clone(),
+        Keys::Configured(_) => clerk.issuer.jwks_url(),
+    };
+    ClerkSettings {
+        jwks_needs_secret: jwks_url.strip_prefix(&clerk.api_url).is_some_and(|path| path.starts_with('/')),
+        jwks_url,
+        api_url: clerk.api_url.clone(),
+        secret_key: clerk.secret_key.clone(),
+        timeout: CLERK_TIMEOUT,
+    }
+}
+
+fn key_settings(config: &Config, clerk: &ClerkApi) -> Result<KeySettings, KeyError> {
+    let issuer = config.clerk.issuer.clone();
+    let origin = match &config.clerk.keys {
+        Keys::Configured(material) => KeyOrigin::Configured(Arc::new(material.key_set(&issuer, &AwsLcRsa)?)),
+        Keys::Published(_) => KeyOrigin::Published(clerk.clone()),
+    };
+    Ok(KeySettings {
+        issuer,
+        origin,
+        hard_age: config.storage.keys_hard_age,
+        denied: config.tokens.denied_kids.clone(),
+        rsa: Arc::new(AwsLcRsa),
+    })
+}
+
+fn cache_settings(config: &Config) -> CacheSettings {
+    CacheSettings {
+        folder: config.storage.data_dir.join("cache"),
+        lock_wait: LOCK_WAIT,
+        stale: config.storage.stale_for,
+    }
+}
+
+fn store_settings(config: &Config, on_loss: OnLoss) -> StoreSettings {
+    let storage = &config.storage;
+    match &storage.store {
+        StoreKind::Embedded => StoreSettings::Embedded(EmbeddedSettings {
+            folder: storage.data_dir.join("store"),
+            lock_wait: LOCK_WAIT,
+            on_loss,
+        }),
+        StoreKind::Mongodb(uri) => {
+            StoreSettings::Mongo(MongoSettings { uri: uri.clone(), database: storage.database.clone() })
+        }
+    }
+}
+
+/// In front of MongoDB there is a cache on disk; the embedded store is as quick itself.
+fn directory(
+    config: &Config,
+    store: Arc<dyn Store>,
+    cache: &Arc<Cache>,
+    clerk: ClerkApi,
+    clock: &Arc<dyn Clock>,
+) -> UserDirectory {
+    let settings = DirectorySettings {
+        issuer: config.clerk.issuer.as_str().to_owned(),
+        stale: config.storage.stale_for,
+        asking_rate: asking_rate(config),
+        ask_again: ASK_AGAIN,
+    };
+    let is_embedded = config.storage.store == StoreKind::Embedded;
+    let cache = (!is_embedded).then(|| Arc::clone(cache));
+    UserDirectory::open(settings, store, cache, Some(clerk), Arc::clone(clock))
+}
+
+fn asking_rate(config: &Config) -> AskingRate {
+    match (config.clerk.api_url.starts_with("http:"), config.production) {
+        (true, _) => LOCAL_RATE,
+        (false, true) => PRODUCTION_RATE,
+        (false, false) => DEVELOPMENT_RATE,
+    }
+}

@@ -1,0 +1,118 @@
+//! `GET /api/auth/me`, `GET /api/users/me`: the user of the session.
+
+use std::sync::Arc;
+
+use doorward_verifier::Organization;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use uuid::Uuid;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::{Reply, Response, json, with_status};
+
+use super::{answer, with};
+use crate::app::App;
+use crate::auth::{Session, presented};
+use crate::clock::rfc3339;
+use crate::error::ApiError;
+use crate::user::User;
+use crate::users::SignedIn;
+
+/// The route, under its two names.
+pub(super) fn get(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let path = warp::path!("api" / "auth" / "me").or(warp::path!("api" / "users" / "me")).unify();
+    path.and(warp::get())
+        .and(presented())
+        .and(with(app))
+        .then(|headers, app| answer(handle(headers, app)))
+        .boxed()
+}
+
+async fn handle(headers: HeaderMap, app: Arc<App>) -> Result<Response, ApiError> {
+    match app.session(&headers).await? {
+        Session::Verified(principal) => {
+            let (principal, signed_in) = app.sign_in(principal).await?;
+            Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))
+        }
+        Session::Unverified(claimed) => {
+            Ok(Me::unverified(claimed.user_id(), claimed.organization()).reply(StatusCode::OK))
+        }
+    }
+}
+
+/// A user, as the API shows them. What is not known is null.
+#[derive(Default, Serialize)]
+pub(super) struct Me<'a> {
+    id: Option<Uuid>,
+    clerk_id: &'a str,
+    email: Option<&'a str>,
+    email_verified: Option<bool>,
+    username: Option<&'a str>,
+    name: Option<String>,
+    first_name: Option<&'a str>,
+    last_name: Option<&'a str>,
+    image_url: Option<&'a str>,
+    is_active: Option<bool>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    last_login_at: Option<String>,
+    organization: Option<ActiveOrganization<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unverified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ActiveOrganization<'a> {
+    id: &'a str,
+    slug: Option<&'a str>,
+    role: Option<&'a str>,
+}
+
+impl<'a> Me<'a> {
+    /// What the record says, and the organization that the session is active in.
+    pub(super) fn of(signed_in: &'a SignedIn, organization: Option<&'a Organization>) -> Me<'a> {
+        let user: &User = &signed_in.user;
+        Me {
+            id: Some(user.id),
+            clerk_id: user.clerk_id.as_str(),
+            email: user.email(),
+            email_verified: user.email_verified(),
+            username: user.username(),
+            name: user.name(),
+            first_name: user.first_name(),
+            last_name: user.last_name(),
+            image_url: user.image_url(),
+            is_active: Some(user.is_active),
+            created_at: Some(rfc3339(user.created_at)),
+            updated_at: Some(rfc3339(user.updated_at)),
+            last_login_at: user.last_login_at.map(rfc3339),
+            organization: organization.map(ActiveOrganization::of),
+            unverified: None,
+            stale_seconds: signed_in.stale.map(|stale| stale.as_secs()),
+        }
+    }
+
+    /// What a token that nobody could check says of itself. The store is not asked: nothing of a user's record goes
+    /// out on somebody's mere word.
+    fn unverified(clerk_id: &'a str, organization: Option<&'a Organization>) -> Me<'a> {
+        let organization = organization.map(ActiveOrganization::of);
+        Me { clerk_id, organization, unverified: Some(true), ..Me::default() }
+    }
+
+    pub(super) fn reply(&self, status: StatusCode) -> Response {
+        let mut response = with_status(json(self), status).into_response();
+        if self.unverified.is_some() {
+            response.headers_mut().insert("x-doorward-unverified", HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl<'a> ActiveOrganization<'a> {
+    fn of(organization: &'a Organization) -> ActiveOrganization<'a> {
+        let Organization { id, slug, role, .. } = organization;
+        ActiveOrganization { id, slug: slug.as_deref(), role: role.as_deref() }
+    }
+}

@@ -1,0 +1,42 @@
+//! `POST /api/auth/register`: completes the profile.
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderMap, StatusCode};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::me::Me;
+use super::profile::ProfileMembers;
+use super::{answer, with};
+use crate::app::App;
+use crate::auth::presented;
+use crate::body::read_json;
+use crate::error::ApiError;
+
+/// The route.
+pub(super) fn post(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    warp::path!("api" / "auth" / "register")
+        .and(warp::post())
+        .and(presented())
+        .and(warp::body::stream())
+        .and(with(app))
+        .then(|headers, body, app| answer(handle(headers, body, app)))
+        .boxed()
+}
+
+/// 201 if this call made the record. Authenticating for it makes none.
+async fn handle(
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    app: Arc<App>,
+) -> Result<Response, ApiError> {
+    let principal = app.session(&headers).await?.verified()?;
+    let change = read_json::<ProfileMembers, _>(&headers, body).await?.into_change()?;
+    let signed_in = app.users.change_profile(&principal, change).await?;
+    let status = if signed_in.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Me::of(&signed_in, principal.organization()).reply(status))
+}

@@ -1,0 +1,121 @@
+//! How log lines are written: for people with a mark before the text, or as JSON.
+
+use std::fmt::{self, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry, filter};
+
+use super::{BAD, CAREFUL, GOOD};
+use crate::clock::{Clock, SystemClock, rfc3339};
+use crate::config::Log;
+
+/// What writes log lines, as `log` says, to `writer`.
+pub fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync + use<W>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let lines = if log.json {
+        layer.json().flatten_event(true).with_span_list(false).with_timer(ClockTime).boxed()
+    } else {
+        layer.event_format(Human).boxed()
+    };
+    let wanted = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    Registry::default().with(lines.with_filter(filter::filter_fn(carries_no_secrets))).with(wanted)
+}
+
+/// Whatever the filter asks for: MongoDB's commands hold users, and the traces of what speaks HTTP hold tokens.
+fn carries_no_secrets(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    let is_ours = target == "doorward" || target.starts_with("doorward::");
+    is_ours || (*metadata.level() != Level::TRACE && !target.starts_with("mongodb::command"))
+}
+
+struct ClockTime;
+
+impl FormatTime for ClockTime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        writer.write_str(&rfc3339(SystemClock.now()))
+    }
+}
+
+/// `2026-11-24T10:00:00.000Z INFO ✅ text name=value {the request}`
+struct Human;
+
+impl<S, N> FormatEvent<S, N> for Human
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = Line::default();
+        event.record(&mut line);
+        ClockTime.format_time(&mut writer)?;
+        write!(writer, " {} {}{}{}", event.metadata().level(), line.mark, line.text, line.fields)?;
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+            let extensions = span.extensions();
+            if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
+                write!(writer, " {{{fields}}}")?;
+            }
+        }
+        writeln!(writer)
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    mark: &'static str,
+    text: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "kind" {
+            self.mark = mark(value);
+        } else {
+            self.record_debug(field, &format_args!("{value}"));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let one_line = OneLine(value);
+        // Writing to a String can't fail.
+        let _ = match field.name() {
+            "message" => write!(self.text, "{one_line}"),
+            name => write!(self.fields, " {name}={one_line}"),
+        };
+    }
+}
+
+fn mark(kind: &str) -> &'static str {
+    match kind {
+        GOOD => "✅ ",
+        CAREFUL => "⚠️ ",
+        BAD => "❌ ",
+        _ => "",
+    }
+}
+
+/// Text from outside stays on its line: what would begin another, or steer a terminal, is escaped.
+struct OneLine<'v>(&'v dyn fmt::Debug);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in format!("{:?}", self.0).chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
+        Ok(())
+    }
+}
