@@ -58,6 +58,7 @@ mod pem;
 mod permissions;
 mod policy;
 mod principal;
+mod request;
 mod rsa;
 mod signature;
 mod time;
@@ -84,6 +85,7 @@ pub use principal::{
     FactorAges, Impersonator, Organization, Principal, Requirement, Reverification, ReverificationLevel,
     UnverifiedPrincipal,
 };
+pub use request::{Check, CookieAuth, PresentedToken, Request, RequestVerifier, bearer};
 #[cfg(feature = "aws-lc")]
 pub use signature::AwsLcRsa;
 pub use signature::{Algorithm, MAX_MODULUS_BITS, MIN_MODULUS_BITS, OwnRsa, Rsa, RsaKey, checked_modulus};

@@ -1,0 +1,200 @@
+//! `Request`: what a request presents.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use crate::error::VerifyError;
+use crate::token::check_presented;
+
+use self::cookies::{HANDSHAKE, HANDSHAKE_NONCE, SESSION, cookies, percent_decoded};
+
+mod check;
+mod cookies;
+#[cfg(test)]
+mod tests;
+
+pub use self::check::{Check, CookieAuth, PresentedToken, RequestVerifier};
+
+/// What a request's `Authorization` headers present: the token after `Bearer` (RFC 6750 section 2.1), `None` where there
+/// is no such header. The word may be in any case, one space follows it.
+///
+/// Stricter than Clerk, which ignores other schemes and takes a token without a scheme: a header that is there and does
+/// not hold a token is refused, so that nothing else is asked instead. A value that is not text is given as `""`.
+///
+/// # Errors
+///
+/// [`VerifyError::TokenMissing`] when nothing follows the word, [`VerifyError::AuthorizationMalformed`] for several
+/// headers and for any other form, and what is plainly something else than a session token, from
+/// [`VerifyError::TokenIsNull`] to [`VerifyError::TokenTooLarge`].
+pub fn bearer<'h>(values: impl IntoIterator<Item = &'h str>) -> Result<Option<&'h str>, VerifyError> {
+    values.into_iter().fold(Header::Absent, Header::and).bearer()
+}
+
+/// What of a request a decision is made from: its method, its URL, a few of its headers.
+#[derive(Clone)]
+pub struct Request<'r> {
+    method: &'r str,
+    path: &'r str,
+    query: &'r str,
+    authorization: Header<'r>,
+    /// Those of Clerk's that a decision is made from, in their order. Their values are decoded.
+    cookies: Vec<(&'r str, Cow<'r, str>)>,
+    origin: Header<'r>,
+    destination: Header<'r>,
+    accept: Header<'r>,
+    asks_for_upgrade: bool,
+}
+
+/// A header that is good for something only when it comes once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Header<'r> {
+    Absent,
+    Once(&'r str),
+    Repeated,
+}
+
+impl<'r> Request<'r> {
+    /// Picks what is needed. `url` is absolute or begins with the path; names of headers may be in any case; a value
+    /// that is not text is given as `""`.
+    pub fn new(
+        method: &'r str,
+        url: &'r str,
+        headers: impl IntoIterator<Item = (&'r str, &'r str)>,
+    ) -> Request<'r> {
+        let (path, query) = path_and_query(url);
+        let mut request = Request {
+            method,
+            path,
+            query,
+            authorization: Header::Absent,
+            cookies: Vec::new(),
+            origin: Header::Absent,
+            destination: Header::Absent,
+            accept: Header::Absent,
+            asks_for_upgrade: false,
+        };
+        for (name, value) in headers {
+            request.take(name, value);
+        }
+        request
+    }
+
+    fn take(&mut self, name: &str, value: &'r str) {
+        let place = match name {
+            _ if name.eq_ignore_ascii_case("authorization") => &mut self.authorization,
+            _ if name.eq_ignore_ascii_case("origin") => &mut self.origin,
+            _ if name.eq_ignore_ascii_case("sec-fetch-dest") => &mut self.destination,
+            _ if name.eq_ignore_ascii_case("accept") => &mut self.accept,
+            _ if name.eq_ignore_ascii_case("cookie") => return self.cookies.extend(cookies(value)),
+            _ if name.eq_ignore_ascii_case("upgrade") => {
+                self.asks_for_upgrade = true;
+                return;
+            }
+            _ => return,
+        };
+        *place = place.and(value);
+    }
+
+    /// Whether this is traffic between the browser and Clerk that must reach Clerk's own middleware, whatever session it
+    /// carries: a handshake that comes back, a satellite's or a development browser's synchronisation, the proxy of
+    /// Clerk's Frontend API.
+    pub fn is_handshake(&self) -> bool {
+        const PARAMETERS: [&str; 5] =
+            [HANDSHAKE, HANDSHAKE_NONCE, "__clerk_db_jwt", "__clerk_synced", "__clerk_redirect_url"];
+        let mut names = self.query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+        self.is_clerk_proxy()
+            || self.cookie(HANDSHAKE).or(self.cookie(HANDSHAKE_NONCE)).is_some()
+            || names.any(|name| PARAMETERS.contains(&&*percent_decoded(name)))
+    }
+
+    /// Whether a page is asked for, rather than data by a script: what Clerk takes for eligible for a handshake. A
+    /// session that is stale must not be shown as signed out then, and is 401 otherwise, so that the browser's Clerk
+    /// gets a new token.
+    pub fn is_navigation(&self) -> bool {
+        self.method == "GET"
+            && match self.destination {
+                Header::Once(destination) => matches!(destination, "document" | "iframe"),
+                Header::Absent => {
+                    matches!(self.accept, Header::Once(accept) if accept.starts_with("text/html"))
+                }
+                Header::Repeated => false,
+            }
+    }
+
+    /// The default path of the proxy, `/__clerk`, and what is below it, in the one spelling that no router reads
+    /// differently.
+    fn is_clerk_proxy(&self) -> bool {
+        let below = self.path.strip_prefix("/__clerk");
+        let is_plain = !self.path.contains("..") && !self.path.contains(['%', '\\']);
+        is_plain && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+
+    /// The cookie of this name: the first, as Clerk's parser has it. An empty one is a missing one.
+    fn cookie(&self, name: &str) -> Option<&str> {
+        let first = self.cookies.iter().find(|(known, _)| *known == name);
+        first.map(|(_, value)| &**value).filter(|value| !value.is_empty())
+    }
+
+    fn has_session_cookie(&self) -> bool {
+        self.cookies.iter().any(|(name, value)| name.starts_with(SESSION) && !value.is_empty())
+    }
+
+    /// Whether it could change something (RFC 9110 section 9.2.1), or opens a socket that could.
+    fn is_write(&self) -> bool {
+        self.asks_for_upgrade || !matches!(self.method, "GET" | "HEAD" | "OPTIONS")
+    }
+}
+
+/// Never shows what it holds: headers and URLs carry credentials.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Request(…)")
+    }
+}
+
+impl<'r> Header<'r> {
+    fn and(self, value: &'r str) -> Header<'r> {
+        match self {
+            Header::Absent => Header::Once(value),
+            Header::Once(_) | Header::Repeated => Header::Repeated,
+        }
+    }
+
+    fn bearer(self) -> Result<Option<&'r str>, VerifyError> {
+        let value = match self {
+            Header::Absent => return Ok(None),
+            Header::Once(value) => value.trim_matches([' ', '\t']),
+            Header::Repeated => return Err(VerifyError::AuthorizationMalformed),
+        };
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        if !value.is_empty() && !scheme.eq_ignore_ascii_case("Bearer") {
+            return Err(without_scheme(value));
+        }
+        // Two tokens, or two headers that a proxy has joined.
+        if token.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',') {
+            return Err(VerifyError::AuthorizationMalformed);
+        }
+        check_presented(token).map(|()| Some(token))
+    }
+}
+
+/// What a header without `Bearer` holds: a key or a word that was pasted is called by its name.
+fn without_scheme(value: &str) -> VerifyError {
+    match check_presented(value) {
+        Ok(()) | Err(VerifyError::TokenTooLarge { .. }) => VerifyError::AuthorizationMalformed,
+        Err(error) => error,
+    }
+}
+
+/// The path and the query of a URL, absolute or not.
+fn path_and_query(url: &str) -> (&str, &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let path = match before.split_once("://") {
+        Some((_, rest)) if !before.starts_with('/') => {
+            rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
+        }
+        _ => before,
+    };
+    (path, query)
+}
