@@ -87,7 +87,7 @@ impl App {
     }
 }
 
-fn policy(config: &Config) -> Result<Policy, PolicyError> {
+pub(crate) fn policy(config: &Config) -> Result<Policy, PolicyError> {
     let tokens = &config.tokens;
     let policy =
         Policy::new(config.clerk.issuer.clone(), tokens.authorized_parties.clone(), tokens.missing_azp)
@@ -100,7 +100,7 @@ fn policy(config: &Config) -> Result<Policy, PolicyError> {
 }
 
 /// The Backend API gives its keys to whoever has the secret key, which no other address may see.
-fn clerk_settings(config: &Config) -> ClerkSettings {
+pub(crate) fn clerk_settings(config: &Config) -> ClerkSettings {
     let clerk = &config.clerk;
     let jwks_url = match &clerk.keys {
         Keys::Published(url) => url.clone(),

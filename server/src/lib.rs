@@ -30,6 +30,7 @@ pub mod shutdown;
 mod sled_folder;
 pub mod store;
 pub mod telemetry;
+mod terminal;
 pub mod token;
 pub mod user;
 pub mod users;

@@ -148,6 +148,11 @@ impl ScreenedToken<'_> {
         self.algorithm
     }
 
+    /// The claims as somebody wrote them, for a person to look at. Nobody vouches for them.
+    pub fn unverified_claims_json(&self) -> &str {
+        self.token.claims.document
+    }
+
     /// What the signature must be of, for a host that checks it elsewhere.
     pub fn signing_input(&self) -> &[u8] {
         self.token.signing_input()

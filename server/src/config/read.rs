@@ -1,7 +1,6 @@
 //! From settings to `Config`, group by group.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_verifier::{
@@ -279,7 +278,7 @@ fn storage(reader: &mut Reader<'_>) -> Option<Storage> {
     Some(Storage {
         store: store?,
         database: reader.text("MONGODB_DB_NAME").unwrap_or_else(|| "user_management_db".to_owned()),
-        data_dir: reader.text("DATA_DIR").map_or_else(|| PathBuf::from("./.doorward"), PathBuf::from),
+        data_dir: reader.settings().data_dir(),
         stale_for: Duration::from_secs(stale_secs?),
         keys_hard_age: Duration::from_secs(hard_age_secs?),
     })

@@ -17,6 +17,10 @@ impl<'s> Reader<'s> {
         Reader { settings, mistakes: Vec::new() }
     }
 
+    pub(super) fn settings(&self) -> &'s Settings {
+        self.settings
+    }
+
     /// What was read, if there was no mistake.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
         match read {

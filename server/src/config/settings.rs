@@ -1,7 +1,7 @@
 //! `Settings`: names and values, the environment first, then `.env`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::dotenv;
 use super::mistakes::Mistake;
@@ -167,6 +167,22 @@ impl Settings {
             (!value.is_empty()).then(|| Found { name: name.to_owned(), value: value.to_owned(), source })
         };
         from(&self.environment, Source::Environment).or_else(|| from(&self.dotenv, Source::Dotenv))
+    }
+
+    /// Has `name` say this, whatever it said.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Has `name` say nothing.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
+        self.dotenv.remove(name);
+    }
+
+    /// The folder of caches, embedded store and local issuer: `DATA_DIR`.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.get("DATA_DIR").map_or_else(|| PathBuf::from("./.doorward"), |found| PathBuf::from(found.value))
     }
 
     /// What a secret's `NAME_FILE` holds.
