@@ -1,3 +1,5 @@
 //! Tests that cross a folder.
 
 mod conformance;
+mod keys;
+mod users;

@@ -155,6 +155,11 @@ impl UserDirectory {
         admitted(SignedIn { user: Arc::clone(&entry.user), created, stale: None })
     }
 
+    /// Writes down what Clerk said about the user `id`, in a webhook or a list. When this returns, it is stored.
+    pub async fn record(&self, id: &UserId, change: Change) -> Result<(), UserError> {
+        self.0.record(id, change).await.map(drop).map_err(Failure::into_answer)
+    }
+
     /// Whether the store can be had.
     pub fn store_status(&self) -> StoreStatus {
         self.0.store.status()

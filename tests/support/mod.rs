@@ -1,3 +1,5 @@
 //! What the tests share.
 
+pub mod clerk;
+pub mod faulty;
 pub mod stores;

@@ -100,6 +100,14 @@ impl Directory {
         self.store_changes(id, stored, &changes, known, asked_at).await
     }
 
+    /// Has the store take what Clerk said by itself. Nobody was seen for it, and Clerk is not asked.
+    pub(super) async fn record(&self, id: &UserId, change: Change) -> Result<Confirmed, Failure> {
+        let known = self.memory.get(id).await;
+        let asked_at = known.as_ref().and_then(|known| known.asked_at);
+        let stored = self.load(id).await?;
+        self.store_changes(id, stored, &[change], known, asked_at).await
+    }
+
     /// Writes what `changes` make of the record, again and again until nobody was quicker.
     async fn store_changes(
         &self,

@@ -1,0 +1,69 @@
+//! `FaultyStore`: a store that counts, and goes away when a test says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use doorward::store::memory::MemoryStore;
+use doorward::store::{Pending, Saved, Store, StoreError, StoreStatus};
+use doorward::user::{User, UserId};
+use doorward_verifier::UnixTime;
+
+/// A store in memory, with a switch.
+#[derive(Debug, Default)]
+pub struct FaultyStore {
+    store: MemoryStore,
+    away: AtomicBool,
+    loads: AtomicUsize,
+    saves: AtomicUsize,
+    logins: AtomicUsize,
+}
+
+impl FaultyStore {
+    /// One that is there.
+    pub fn new() -> Arc<FaultyStore> {
+        Arc::default()
+    }
+
+    /// Makes it go away, or come back.
+    pub fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// How often it was read, written to, and given sign-ins.
+    pub fn calls(&self) -> [usize; 3] {
+        [&self.loads, &self.saves, &self.logins].map(|count| count.load(Ordering::SeqCst))
+    }
+
+    fn gone<T>(&self) -> Option<Pending<'_, T>>
+    where
+        T: Send + 'static,
+    {
+        let gone = || StoreError::Away { detail: "as asked".to_owned() };
+        self.away.load(Ordering::SeqCst).then(|| Box::pin(async move { Err(gone()) }) as Pending<'_, T>)
+    }
+}
+
+impl Store for FaultyStore {
+    fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.gone().unwrap_or_else(|| self.store.load(id))
+    }
+
+    fn save<'a>(&'a self, before: Option<&'a User>, after: &'a User) -> Pending<'a, Saved> {
+        self.saves.fetch_add(1, Ordering::SeqCst);
+        self.gone().unwrap_or_else(|| self.store.save(before, after))
+    }
+
+    fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()> {
+        self.logins.fetch_add(logins.len(), Ordering::SeqCst);
+        self.gone().unwrap_or_else(|| self.store.record_logins(logins))
+    }
+
+    fn status(&self) -> StoreStatus {
+        if self.away.load(Ordering::SeqCst) { StoreStatus::Away } else { StoreStatus::Ready }
+    }
+
+    fn close(&self) -> Pending<'_, ()> {
+        self.store.close()
+    }
+}
