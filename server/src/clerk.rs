@@ -1,6 +1,7 @@
 //! `ClerkApi`: HTTP to Clerk, bounded in time and size.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_verifier::UnixTime;
@@ -33,9 +34,12 @@ pub struct ClerkSettings {
     pub timeout: Duration,
 }
 
-/// HTTP to one Clerk instance.
+/// HTTP to one Clerk instance. Clones share their connections.
 #[derive(Clone, Debug)]
-pub struct ClerkApi {
+pub struct ClerkApi(Arc<Instance>);
+
+#[derive(Debug)]
+struct Instance {
     client: Client,
     jwks_url: Url,
     jwks_secret: Option<Secret>,
@@ -135,46 +139,47 @@ impl ClerkApi {
         let local = [&jwks_url, &users_url].iter().all(|url| url.scheme() == "http");
         let jwks_secret = if settings.jwks_needs_secret { settings.secret_key.clone() } else { None };
         let client = client(settings.timeout, local)?;
-        Ok(ClerkApi { client, jwks_url, jwks_secret, users_url, secret_key: settings.secret_key })
+        let secret_key = settings.secret_key;
+        Ok(ClerkApi(Arc::new(Instance { client, jwks_url, jwks_secret, users_url, secret_key })))
     }
 
     /// Where the keys are published.
     pub fn jwks_url(&self) -> &str {
-        self.jwks_url.as_str()
+        self.0.jwks_url.as_str()
     }
 
     /// Whether users can be asked for.
     pub fn knows_users(&self) -> bool {
-        self.secret_key.is_some()
+        self.0.secret_key.is_some()
     }
 
     /// The keys as published, unless they are still those that `known_etag` names.
     pub async fn fetch_jwks(&self, known_etag: Option<&str>) -> Result<FetchedKeys, ClerkError> {
-        let mut request = self.client.get(self.jwks_url.clone()).header(ACCEPT, "application/json");
-        if let Some(secret) = &self.jwks_secret {
+        let mut request = self.0.client.get(self.0.jwks_url.clone()).header(ACCEPT, "application/json");
+        if let Some(secret) = &self.0.jwks_secret {
             request = request.bearer_auth(secret.expose()).header("Clerk-API-Version", API_VERSION);
         }
         if let Some(etag) = known_etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let response = send(&self.jwks_url, request).await?;
+        let response = send(&self.0.jwks_url, request).await?;
         if response.status() == StatusCode::NOT_MODIFIED && known_etag.is_some() {
             return Ok(FetchedKeys::NotModified);
         }
-        let response = expect_ok(&self.jwks_url, response)?;
+        let response = expect_ok(&self.0.jwks_url, response)?;
         let etag = header(response.headers(), &ETAG).map(str::to_owned);
-        let body = read(&self.jwks_url, response).await?;
+        let body = read(&self.0.jwks_url, response).await?;
         Ok(FetchedKeys::Document { body, etag })
     }
 
     /// Who the user is; none where Clerk knows no such user.
     pub async fn user(&self, id: &UserId) -> Result<Option<Identity>, ClerkError> {
-        let secret = self.secret_key.as_ref().ok_or(ClerkError::NoSecret)?;
-        let mut url = self.users_url.clone();
+        let secret = self.0.secret_key.as_ref().ok_or(ClerkError::NoSecret)?;
+        let mut url = self.0.users_url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push(id.as_str());
         }
-        let request = self.client.get(url.clone()).bearer_auth(secret.expose());
+        let request = self.0.client.get(url.clone()).bearer_auth(secret.expose());
         let response = send(&url, request.header("Clerk-API-Version", API_VERSION)).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);

@@ -92,7 +92,7 @@ impl Store for EmbeddedStore {
 
     fn save<'a>(&'a self, before: Option<&'a User>, after: &'a User) -> Pending<'a, Saved> {
         let before = before.map(|user| user.revision);
-        let after = after.clone();
+        let after = Box::new(after.clone());
         self.write(move |reply| Work::Save { before, after, reply })
     }
 

@@ -79,14 +79,14 @@ fn checked(folder: &SledFolder, promised: Option<Head>) -> Result<Head, Damage> 
     let found = count(folder)?;
     let is_new = found.head.records == 0 && found.unreadable == 0;
     match (said, promised) {
-        (None, None) if is_new => return Ok(Head::new(Uuid::new_v4())),
-        (Some(said), None) if said.revision == 0 && is_new => return Ok(said),
-        (_, None) => return Err(Damage::NoManifest),
-        (None, Some(promised)) if promised.revision == 0 && is_new => return Ok(promised),
-        (None, Some(promised)) => return Err(Damage::Reset { expected: promised.revision }),
-        (Some(said), Some(promised)) if said.database != promised.database => return Err(Damage::Mixed),
+        (None, None) if is_new => Ok(Head::new(Uuid::new_v4())),
+        (Some(said), None) if said.revision == 0 && is_new => Ok(said),
+        (_, None) => Err(Damage::NoManifest),
+        (None, Some(promised)) if promised.revision == 0 && is_new => Ok(promised),
+        (None, Some(promised)) => Err(Damage::Reset { expected: promised.revision }),
+        (Some(said), Some(promised)) if said.database != promised.database => Err(Damage::Mixed),
         (Some(said), Some(promised)) if said.revision < promised.revision => {
-            return Err(Damage::RolledBack { found: said.revision, expected: promised.revision });
+            Err(Damage::RolledBack { found: said.revision, expected: promised.revision })
         }
         (Some(said), Some(_)) => compared(said, &found),
     }

@@ -78,7 +78,7 @@ impl Manifest {
             options.read(true).write(true).create(true).truncate(false).open(folder.join(name))
         });
         let [first, second] = &mut files;
-        let heads = [first, second].map(|file| file.as_mut().ok().and_then(|file| read(file)));
+        let heads = [first, second].map(|file| file.as_mut().ok().and_then(read));
         let newest = heads.into_iter().flatten().max_by_key(|head| head.revision);
         let [first, second] = files;
         File::open(folder)?.sync_all()?;
@@ -91,7 +91,7 @@ impl Manifest {
         let mut bytes = Envelope::lasting(now, &padded(json)).seal(KEY);
         bytes.truncate(FILE_BYTES);
         let [even, odd] = &mut self.files;
-        let file = if head.revision % 2 == 0 { even } else { odd };
+        let file = if head.revision.is_multiple_of(2) { even } else { odd };
         file.rewind()?;
         file.write_all(&bytes)?;
         file.sync_all()

@@ -35,7 +35,7 @@ pub(super) struct Write {
 
 /// What to write, and who waits for it.
 pub(super) enum Work {
-    Save { before: Option<u64>, after: User, reply: Reply<Saved> },
+    Save { before: Option<u64>, after: Box<User>, reply: Reply<Saved> },
     RecordLogins { logins: Vec<(UserId, UnixTime)>, reply: Reply<()> },
     Close { reply: Reply<()> },
 }
