@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::app::{App, AppError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Mistakes, Settings};
-use crate::issuer::{self, AccountId, BoundIssuer, IssuerError, LocalIssuer};
+use crate::issuer::{self, BoundIssuer, IssuerError, LocalIssuer};
 use crate::mint::{Shape, mint};
 use crate::shutdown::Shutdown;
 use crate::store::{OnLoss, StoreError};
@@ -125,7 +125,7 @@ fn welcome(
     data_dir: &Path,
     clock: &dyn Clock,
 ) -> Result<(), IssuerError> {
-    let token = mint(issuer, &AccountId::first(), &Shape::default(), clock.now())?;
+    let token = mint(issuer, &issuer::first_user()?, &Shape::default(), clock.now())?;
     print(format_args!(
         "\n  curl -H \"Authorization: Bearer {token}\" http://{server}/api/auth/me\n\n\
          This token is good for ten minutes; another: doorward token --data-dir {}\n\

@@ -19,7 +19,9 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-pub use accounts::{Account, AccountId};
+use crate::user::InvalidUserId;
+
+pub use accounts::{Account, first_user, session_id};
 pub use api::serve;
 pub(crate) use signing_key::SigningKey;
 
@@ -49,7 +51,7 @@ struct Instance {
 #[non_exhaustive]
 pub enum IssuerError {
     /// Nothing was ever started with this data folder.
-    #[error("no local issuer in {}: start `doorward dev` with this --data-dir once", folder.display())]
+    #[error("there is no local issuer in {}: start `doorward dev` with this data folder once", folder.display())]
     Missing {
         /// The folder that was looked into.
         folder: PathBuf,
@@ -77,11 +79,8 @@ pub enum IssuerError {
         reason: String,
     },
     /// A name that no Clerk user has.
-    #[error("`{given}` is not a user id: `user_` and up to 64 letters and digits")]
-    NotAUserId {
-        /// What was given.
-        given: String,
-    },
+    #[error(transparent)]
+    NotAUserId(#[from] InvalidUserId),
     /// No port could be had on the loopback address.
     #[error("no loopback port for the issuer: {0}")]
     Port(io::Error),
@@ -248,6 +247,7 @@ fn pretty(value: &impl Serialize) -> Result<Vec<u8>, IssuerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::user::UserId;
 
     /// 2026-11-24T10:00:00Z
     const NOW: UnixTime = UnixTime::from_secs(1_795_514_400);
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_edit_keeps_the_id_and_moves_the_time_on() {
-        let id = AccountId::first();
+        let id = first_user().unwrap();
         let account = Account::new(&id, "Ada", "Lovelace", NOW);
         let changes = serde_json::from_value(json!({ "first_name": "Augusta", "id": "user_other" })).unwrap();
         let edited = account.edited(changes, NOW).to_json();
@@ -339,8 +339,8 @@ mod tests {
 
     #[test]
     fn a_user_id_is_never_a_path() {
-        for text in ["user_", "user_../x", "user_a/b", "ada", "USER_a", "user_a\0"] {
-            assert!(AccountId::parse(text).is_err(), "{text}");
+        for text in ["user_", "user_../x", "user_a/b", "user_a.json", "ada", "USER_a", "user_a\0"] {
+            assert!(UserId::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -7,7 +7,8 @@ use jwt_simple::prelude::{Audiences, Duration as Seconds, JWTClaims};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::issuer::{AUTHORIZED_PARTY, AccountId, IssuerError, LocalIssuer};
+use crate::issuer::{AUTHORIZED_PARTY, IssuerError, LocalIssuer, session_id};
+use crate::user::UserId;
 
 /// Long enough to paste, short enough to see one expire.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -47,7 +48,7 @@ pub struct Shape {
 /// A token for this user.
 pub fn mint(
     issuer: &LocalIssuer,
-    user: &AccountId,
+    user: &UserId,
     shape: &Shape,
     now: UnixTime,
 ) -> Result<String, IssuerError> {
@@ -61,7 +62,7 @@ pub fn mint(
     key.sign_odd(&header(key.kid(), shape), &claims)
 }
 
-fn claims(issuer: &str, user: &AccountId, shape: &Shape, now: UnixTime) -> Map<String, Value> {
+fn claims(issuer: &str, user: &UserId, shape: &Shape, now: UnixTime) -> Map<String, Value> {
     let issued_at = if shape.expired { now.minus(LONG_AGO) } else { now };
     let mut claims = Map::new();
     claims.extend(named(json!({
@@ -76,9 +77,9 @@ fn claims(issuer: &str, user: &AccountId, shape: &Shape, now: UnixTime) -> Map<S
     claims
 }
 
-fn session(user: &AccountId, shape: &Shape) -> Map<String, Value> {
+fn session(user: &UserId, shape: &Shape) -> Map<String, Value> {
     let azp = shape.authorized_party.as_deref().unwrap_or(AUTHORIZED_PARTY);
-    let mut claims = named(json!({ "sid": user.session_id(), "azp": azp, "fva": [0, -1] }));
+    let mut claims = named(json!({ "sid": session_id(user), "azp": azp, "fva": [0, -1] }));
     if shape.pending {
         claims.insert("sts".to_owned(), "pending".into());
     }
@@ -181,6 +182,7 @@ fn named(claims: Value) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use crate::issuer::first_user;
     use jsonwebtoken::{Algorithm, DecodingKey, Header};
 
     use super::*;
@@ -207,7 +209,7 @@ mod tests {
     async fn minted(shape: Shape) -> (Header, Value, bool) {
         let folder = tempfile::tempdir().unwrap();
         let bound = LocalIssuer::bind(folder.path(), NOW).await.unwrap();
-        let token = mint(&bound.issuer, &AccountId::first(), &shape, NOW).unwrap();
+        let token = mint(&bound.issuer, &first_user().unwrap(), &shape, NOW).unwrap();
         read(&bound.issuer, &token)
     }
 

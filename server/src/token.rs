@@ -7,9 +7,10 @@ use doorward_verifier::UnixTime;
 use serde_json::{Map, Value};
 
 use crate::clock::{Clock, SystemClock};
-use crate::issuer::{AccountId, IssuerError, LocalIssuer};
+use crate::issuer::{IssuerError, LocalIssuer, first_user};
 use crate::mint::{Shape, mint};
 use crate::terminal::{data_dir, note, print};
+use crate::user::UserId;
 
 /// Print a session token of the local issuer
 ///
@@ -21,8 +22,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Whom the token is for; made up, if the issuer has no such user [default: user_ada]
-    #[arg(long, value_name = "ID", value_parser = AccountId::parse)]
-    user: Option<AccountId>,
+    #[arg(long, value_name = "ID", value_parser = UserId::parse)]
+    user: Option<UserId>,
     /// A token that was good an hour ago
     #[arg(long)]
     expired: bool,
@@ -73,7 +74,7 @@ pub async fn run(args: Args) -> ExitCode {
 
 impl Args {
     fn mint(self, issuer: &LocalIssuer, now: UnixTime) -> Result<String, IssuerError> {
-        let user = self.user.clone().unwrap_or_else(AccountId::first);
+        let user = self.user.clone().map_or_else(first_user, Ok)?;
         if issuer.ensure_account(&user, now)? {
             note(format_args!("made {user}: see {}", issuer.folder().join("users").display()));
         }

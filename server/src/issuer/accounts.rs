@@ -1,6 +1,5 @@
 //! The accounts of a local issuer: one file each, of the shape that Clerk's Backend API answers with.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use doorward_verifier::UnixTime;
@@ -8,54 +7,28 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{IssuerError, LocalIssuer, files, pretty};
+use crate::user::UserId;
 
 /// Members that name an account or tell its history: an edit leaves them alone.
 const FIXED_MEMBERS: [&str; 4] = ["id", "object", "created_at", "updated_at"];
-
-/// A Clerk user id of a form that is also a safe file name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountId(String);
 
 /// An account: the members of Clerk's user object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account(Map<String, Value>);
 
-impl AccountId {
-    /// The account that every new issuer has.
-    pub fn first() -> AccountId {
-        AccountId("user_ada".to_owned())
-    }
-
-    /// `user_` and letters and digits.
-    pub fn parse(text: &str) -> Result<AccountId, IssuerError> {
-        let name = text.strip_prefix("user_").unwrap_or_default();
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if name.is_empty() || name.len() > 64 || !letters {
-            return Err(IssuerError::NotAUserId { given: text.to_owned() });
-        }
-        Ok(AccountId(text.to_owned()))
-    }
-
-    /// As it stands in `sub`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The one session of this account. It follows from the id, so that nothing must be kept for it.
-    pub fn session_id(&self) -> String {
-        format!("sess_{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, self.0.as_bytes()).simple())
-    }
+/// The user of every new issuer.
+pub fn first_user() -> Result<UserId, IssuerError> {
+    Ok(UserId::parse("user_ada")?)
 }
 
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// The one session of this user. It follows from the id, so that nothing must be kept for it.
+pub fn session_id(user: &UserId) -> String {
+    format!("sess_{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, user.as_str().as_bytes()).simple())
 }
 
 impl Account {
     /// An account with a verified address at a domain that can't exist (RFC 2606).
-    pub fn new(id: &AccountId, first_name: &str, last_name: &str, now: UnixTime) -> Account {
+    pub fn new(id: &UserId, first_name: &str, last_name: &str, now: UnixTime) -> Account {
         let handle = id.as_str().trim_start_matches("user_");
         let email = format!("{}@example.com", handle.to_ascii_lowercase());
         let address_id = format!("idn_{handle}");
@@ -92,7 +65,7 @@ impl Account {
 
 impl LocalIssuer {
     /// The account of this id, read from its file: people edit it by hand, too.
-    pub fn account(&self, id: &AccountId) -> Result<Option<Account>, IssuerError> {
+    pub fn account(&self, id: &UserId) -> Result<Option<Account>, IssuerError> {
         let path = self.account_path(id);
         let Some(bytes) = files::read(&path)? else { return Ok(None) };
         match serde_json::from_slice(&bytes) {
@@ -102,20 +75,20 @@ impl LocalIssuer {
     }
 
     /// Every account, in the order of their ids.
-    pub fn accounts(&self) -> Result<Vec<(AccountId, Account)>, IssuerError> {
+    pub fn accounts(&self) -> Result<Vec<(UserId, Account)>, IssuerError> {
         let names = files::names(&self.folder.join("users"))?;
-        let ids = names.iter().filter_map(|name| AccountId::parse(name.strip_suffix(".json")?).ok());
+        let ids = names.iter().filter_map(|name| UserId::parse(name.strip_suffix(".json")?).ok());
         ids.filter_map(|id| self.account(&id).map(|account| Some((id, account?))).transpose()).collect()
     }
 
     /// Keeps the account, in place of an earlier one of this id.
-    pub fn save_account(&self, id: &AccountId, account: &Account) -> Result<(), IssuerError> {
+    pub fn save_account(&self, id: &UserId, account: &Account) -> Result<(), IssuerError> {
         files::create_folder(&self.folder.join("users"))?;
         files::write_private(&self.account_path(id), &pretty(&account.0)?)
     }
 
     /// The account of this id, made up if nobody has it: whether it was made.
-    pub fn ensure_account(&self, id: &AccountId, now: UnixTime) -> Result<bool, IssuerError> {
+    pub fn ensure_account(&self, id: &UserId, now: UnixTime) -> Result<bool, IssuerError> {
         if self.account(id)?.is_some() {
             return Ok(false);
         }
@@ -124,11 +97,11 @@ impl LocalIssuer {
     }
 
     pub(super) fn add_first_account(&self, now: UnixTime) -> Result<(), IssuerError> {
-        let id = AccountId::first();
+        let id = first_user()?;
         self.save_account(&id, &Account::new(&id, "Ada", "Lovelace", now))
     }
 
-    fn account_path(&self, id: &AccountId) -> PathBuf {
+    fn account_path(&self, id: &UserId) -> PathBuf {
         self.folder.join("users").join(format!("{id}.json"))
     }
 }

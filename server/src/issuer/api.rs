@@ -14,9 +14,10 @@ use warp::filters::BoxedFilter;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use super::{AccountId, IssuerError, LocalIssuer};
+use super::{IssuerError, LocalIssuer, session_id};
 use crate::clock::Clock;
 use crate::mint::{Shape, mint};
+use crate::user::UserId;
 
 /// No request to this API has a reason to be larger.
 const MAX_BODY_BYTES: u64 = 256 * 1024;
@@ -154,12 +155,12 @@ impl Instance {
     }
 
     fn user(&self, id: &str) -> Answer {
-        let account = AccountId::parse(id).ok().map(|id| self.issuer.account(&id)).transpose()?.flatten();
+        let account = UserId::parse(id).ok().map(|id| self.issuer.account(&id)).transpose()?.flatten();
         Ok(account.ok_or_else(|| Refusal::no_such("user", id))?.to_json())
     }
 
     fn edit_user(&self, id: &str, changes: Map<String, Value>) -> Answer {
-        let id = AccountId::parse(id).map_err(|_| Refusal::no_such("user", id))?;
+        let id = UserId::parse(id).map_err(|_| Refusal::no_such("user", id))?;
         let account = self.issuer.account(&id)?.ok_or_else(|| Refusal::no_such("user", id.as_str()))?;
         let account = account.edited(changes, self.clock.now());
         self.issuer.save_account(&id, &account)?;
@@ -176,22 +177,23 @@ impl Instance {
     fn create_session(&self, body: &Map<String, Value>) -> Answer {
         let user = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
         self.user(user)?;
-        Ok(self.session(&AccountId::parse(user)?))
+        let id = UserId::parse(user).map_err(|_| Refusal::no_such("user", user))?;
+        Ok(self.session(&id))
     }
 
     fn session_token(&self, session: &str) -> Answer {
         let accounts = self.issuer.accounts()?;
-        let owner = accounts.iter().map(|(id, _)| id).find(|id| id.session_id() == session);
+        let owner = accounts.iter().map(|(id, _)| id).find(|id| session_id(id) == session);
         let owner = owner.ok_or_else(|| Refusal::no_such("session", session))?;
         let jwt = mint(&self.issuer, owner, &Shape::default(), self.clock.now())?;
         Ok(json!({ "object": "token", "jwt": jwt }))
     }
 
-    fn session(&self, id: &AccountId) -> Value {
+    fn session(&self, id: &UserId) -> Value {
         let now = self.clock.now();
         let end = now.plus(Duration::from_secs(7 * 24 * 3600)).as_millis();
         json!({
-            "object": "session", "id": id.session_id(), "user_id": id.as_str(),
+            "object": "session", "id": session_id(id), "user_id": id.as_str(),
             "client_id": format!("client_{}", id.as_str().trim_start_matches("user_")),
             "status": "active", "last_active_at": now.as_millis(), "expire_at": end, "abandon_at": end,
             "created_at": now.as_millis(), "updated_at": now.as_millis(),
