@@ -7,6 +7,7 @@
     reason = "a test that finds what it did not expect fails, and says so"
 )]
 
+mod api;
 mod conformance;
 mod keys;
 mod users;

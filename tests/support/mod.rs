@@ -9,4 +9,22 @@
 
 pub mod clerk;
 pub mod faulty;
+pub mod issuer;
+pub mod keys;
+pub mod logs;
+pub mod server;
 pub mod stores;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+pub use stores::NOON;
+
+/// The parts of tokens and keys.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The host in a publishable key.
+pub fn base64_padded(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
