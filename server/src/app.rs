@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_verifier::{AwsLcRsa, KeyError, Policy, PolicyError, Verifier};
+use doorward_verifier::{AwsLcRsa, CookieAuth, KeyError, Policy, PolicyError, RequestVerifier, Verifier};
 
 use crate::cache::{Cache, CacheSettings};
 use crate::clerk::{ClerkApi, ClerkSettings, ClerkSettingsError};
@@ -28,7 +28,7 @@ pub struct App {
     /// The settings in force.
     pub config: Config,
     /// What makes principals of tokens.
-    pub verifier: Verifier,
+    pub verifier: RequestVerifier,
     /// What brings the issuer's keys.
     pub keys: KeySource,
     /// What finds users.
@@ -64,7 +64,7 @@ impl App {
     ///
     /// When settings that were read can't be used, or a folder can't be had.
     pub async fn open(config: Config, on_loss: OnLoss, clock: Arc<dyn Clock>) -> Result<Arc<App>, AppError> {
-        let verifier = Verifier::new(policy(&config)?);
+        let verifier = RequestVerifier::new(Verifier::new(policy(&config)?), cookie_auth(&config));
         let clerk = ClerkApi::new(clerk_settings(&config))?;
         let key_settings = key_settings(&config, &clerk)?;
         let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
@@ -96,6 +96,14 @@ pub(crate) fn policy(config: &Config) -> Result<Policy, PolicyError> {
     match &tokens.template_audience {
         Some(audience) => policy.with_template_audience(audience),
         None => Ok(policy),
+    }
+}
+
+fn cookie_auth(config: &Config) -> CookieAuth {
+    if config.http.cookie_auth {
+        CookieAuth::On(config.clerk.publishable_key.clone())
+    } else {
+        CookieAuth::Off
     }
 }
 

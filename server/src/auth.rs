@@ -4,17 +4,26 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use doorward_verifier::{
-    Code, KeyId, KeySet, Lookup, Principal, Requirement, ScreenedToken, TokenBuffer, UnixTime,
+    Check, Code, Lookup, PresentedToken, Principal, Request, Requirement, TokenBuffer, UnixTime,
     UnverifiedPrincipal, VerifyError,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method};
 use warp::Filter;
+use warp::path::FullPath;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::keys::KeysError;
 use crate::telemetry;
 use crate::users::{SignedIn, UserError};
+
+/// What of a request says who it comes from.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+}
 
 /// Who a request comes from, as far as the server could tell.
 #[derive(Clone, Debug)]
@@ -41,9 +50,9 @@ pub fn principal(
     app: &Arc<App>,
 ) -> impl Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone {
     let app = Arc::clone(app);
-    presented().then(move |headers| {
+    presented().then(move |presented: Presented| {
         let app = Arc::clone(&app);
-        async move { app.authenticate(&headers).await }
+        async move { app.authenticate(&presented).await }
     })
 }
 
@@ -74,9 +83,9 @@ pub fn signed_in(
     app: &Arc<App>,
 ) -> impl Filter<Extract = (Result<(Principal, SignedIn), ApiError>,), Error = Infallible> + Clone {
     let app = Arc::clone(app);
-    presented().then(move |headers| {
+    presented().then(move |presented: Presented| {
         let app = Arc::clone(&app);
-        async move { app.sign_in(app.authenticate(&headers).await?).await }
+        async move { app.sign_in(app.authenticate(&presented).await?).await }
     })
 }
 
@@ -96,29 +105,50 @@ pub fn require(principal: &Principal, requirement: &Requirement<'_>) -> Result<(
     Err(ApiError::new(if only_freshness { Code::ReverificationRequired } else { Code::NotAllowed }))
 }
 
-/// What a request presents. Never rejects.
-pub(crate) fn presented() -> impl Filter<Extract = (HeaderMap,), Error = Infallible> + Clone {
-    warp::header::headers_cloned()
+/// What a request presents: a filter that never rejects.
+pub fn presented() -> impl Filter<Extract = (Presented,), Error = Infallible> + Clone {
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .map(|method, path: FullPath, headers| Presented { method, path: path.as_str().to_owned(), headers })
+}
+
+impl Presented {
+    /// The same with another method: what is asked about is another request than the one that asks.
+    pub(crate) fn with_method(self, method: Method) -> Presented {
+        Presented { method, ..self }
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// As the engine reads it. A value that is not text is an empty one.
+    fn request(&self) -> Request<'_> {
+        let headers =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+        Request::new(self.method.as_str(), &self.path, headers)
+    }
 }
 
 impl App {
-    /// The principal of a request with these headers.
+    /// The principal of a request.
     ///
     /// # Errors
     ///
     /// 401 for whatever the token lacks, 503 when that can't be told.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
-        let token = bearer(headers)?;
-        self.verify(token).await.map_err(refuse)
+    pub async fn authenticate(&self, presented: &Presented) -> Result<Principal, ApiError> {
+        let request = presented.request();
+        self.check(&request).await.map_err(refuse)
     }
 
     /// As [`App::authenticate`], with the debug fallback.
-    pub(crate) async fn session(&self, headers: &HeaderMap) -> Result<Session, ApiError> {
-        let token = bearer(headers)?;
-        match self.verify(token).await {
+    pub(crate) async fn session(&self, presented: &Presented) -> Result<Session, ApiError> {
+        let request = presented.request();
+        match self.check(&request).await {
             Ok(principal) => Ok(Session::Verified(principal)),
             Err(VerifyError::KeysUnavailable { .. }) if self.falls_back() => {
-                self.judge_unverified(token).map(Session::Unverified).map_err(refuse)
+                self.judge_unverified(&request).map(Session::Unverified).map_err(refuse)
             }
             Err(error) => Err(refuse(error)),
         }
@@ -134,35 +164,45 @@ impl App {
         Ok((principal, signed_in))
     }
 
-    async fn verify(&self, token: &str) -> Result<Principal, VerifyError> {
+    async fn check(&self, request: &Request<'_>) -> Result<Principal, VerifyError> {
         let mut buffer = Box::new(TokenBuffer::new());
-        let token = self.verifier.screen(token, &mut buffer)?;
         let now = self.clock.now();
-        let keys = self.keys_for(token.key_id(), now).await?;
-        let principal = match self.verifier.verify(&token, &keys, now) {
-            Err(VerifyError::WrongSignature) => self.verify_again(&token, now).await?,
+        let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
+        let lookup = self.lookup(&presented, now).await;
+        let principal = match principal_of(self.verifier.verify(&presented, lookup, now)) {
+            Err(VerifyError::WrongSignature) => self.check_again(&presented, now).await?,
             outcome => outcome?,
         };
         telemetry::token_verified(principal.user_id());
-        telemetry::authenticated_by_header();
+        if presented.is_cookie() {
+            telemetry::authenticated_by_cookie();
+        } else {
+            telemetry::authenticated_by_header();
+        }
         Ok(principal)
     }
 
-    async fn keys_for(&self, kid: &KeyId, now: UnixTime) -> Result<Arc<KeySet>, VerifyError> {
-        if let Lookup::Use(keys) | Lookup::UseAndRefresh(keys) = self.keys.lookup(kid, now) {
-            return Ok(keys);
+    /// The key that a token names, fetched where that may be done.
+    async fn lookup(&self, presented: &PresentedToken<'_>, now: UnixTime) -> Lookup {
+        match self.keys.lookup(presented.key_id(), now) {
+            Lookup::Fetch => match self.keys.for_kid(presented.key_id()).await {
+                Ok(keys) => Lookup::Use(keys),
+                Err(KeysError::UnknownKid) => Lookup::UnknownKid,
+                Err(KeysError::Unavailable { retry_after }) => Lookup::Unavailable { retry_after },
+            },
+            lookup => lookup,
         }
-        self.keys.for_kid(kid).await.map_err(|error| match error {
-            KeysError::UnknownKid => VerifyError::UnknownKid(kid.clone()),
-            KeysError::Unavailable { retry_after } => VerifyError::KeysUnavailable { retry_after },
-        })
     }
 
     /// The issuer may have put another key under the same name.
-    async fn verify_again(&self, token: &ScreenedToken<'_>, now: UnixTime) -> Result<Principal, VerifyError> {
+    async fn check_again(
+        &self,
+        presented: &PresentedToken<'_>,
+        now: UnixTime,
+    ) -> Result<Principal, VerifyError> {
         let keys =
-            self.keys.after_wrong_signature(token.key_id()).await.ok_or(VerifyError::WrongSignature)?;
-        self.verifier.verify(token, &keys, now)
+            self.keys.after_wrong_signature(presented.key_id()).await.ok_or(VerifyError::WrongSignature)?;
+        principal_of(self.verifier.verify(presented, Lookup::Use(keys), now))
     }
 
     /// The debug fallback is on, no key set is usable, and fetching one failed.
@@ -170,24 +210,35 @@ impl App {
         self.config.debug_fallback && self.keys.status(self.clock.now()).is_without_keys()
     }
 
-    fn judge_unverified(&self, token: &str) -> Result<UnverifiedPrincipal, VerifyError> {
+    /// A token in a cookie is not judged so: its browser sends it unasked.
+    fn judge_unverified(&self, request: &Request<'_>) -> Result<UnverifiedPrincipal, VerifyError> {
         let mut buffer = Box::new(TokenBuffer::new());
-        let token = self.verifier.screen(token, &mut buffer)?;
-        let unverified = self.verifier.judge_unverified(&token, self.clock.now())?;
+        let now = self.clock.now();
+        let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
+        if presented.is_cookie() {
+            return Err(VerifyError::KeysUnavailable { retry_after: self.keys.status(now).retry_after });
+        }
+        let unverified = self.verifier.verifier().judge_unverified(presented.token(), now)?;
         telemetry::jwks_failed(&"no keys could be had, and the last attempt failed");
         telemetry::unverified_in_debug();
         Ok(unverified)
     }
 }
 
-/// The token of the one `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
-    let value = values.next().ok_or(ApiError::from(VerifyError::TokenMissing))?;
-    let malformed = || ApiError::from(VerifyError::AuthorizationMalformed);
-    let text = value.to_str().ok().filter(|_| values.next().is_none()).ok_or_else(malformed)?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(malformed()) }
+fn principal_of(check: Check) -> Result<Principal, VerifyError> {
+    match check {
+        Check::Verified(principal) => Ok(*principal),
+        check => Err(reason(check)),
+    }
+}
+
+/// Why nobody is signed in. An API answers `stale` as a refusal: there is no page to send the browser to.
+fn reason(check: Check) -> VerifyError {
+    match check {
+        Check::Stale(error) | Check::Rejected(error) => error,
+        Check::Unavailable { retry_after } => VerifyError::KeysUnavailable { retry_after },
+        _ => VerifyError::TokenMissing,
+    }
 }
 
 /// Logs why a token was refused, in the guide's words, and makes the answer.
@@ -196,7 +247,7 @@ fn refuse(error: VerifyError) -> ApiError {
         VerifyError::MissingSub => telemetry::missing_sub(),
         VerifyError::WrongIss { presented, .. } => telemetry::invalid_issuer(presented),
         VerifyError::UnknownKid(kid) => telemetry::no_matching_key(kid),
-        VerifyError::KeysUnavailable { .. } => {}
+        VerifyError::KeysUnavailable { .. } | VerifyError::TokenMissing => {}
         error => telemetry::verification_error(error),
     }
     ApiError::from(error)

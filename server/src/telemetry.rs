@@ -63,6 +63,11 @@ pub fn authenticated_by_header() {
     info!(kind = GOOD, "{AUTHENTICATED_BY_HEADER}");
 }
 
+/// That token came in the session cookie.
+pub fn authenticated_by_cookie() {
+    info!(kind = GOOD, "Authenticated via session cookie (Clerk JWT)");
+}
+
 /// The store acknowledged a record that was not there before.
 pub fn user_created(user_id: &str) {
     info!(kind = GOOD, user = %shown_user_id(user_id), "{USER_CREATED}");

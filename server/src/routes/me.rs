@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use doorward_verifier::Organization;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 use warp::Filter;
@@ -12,7 +12,7 @@ use warp::reply::{Reply, Response, json, with_status};
 
 use super::{answer, with};
 use crate::app::App;
-use crate::auth::{Session, presented};
+use crate::auth::{Presented, Session, presented};
 use crate::clock::rfc3339;
 use crate::error::ApiError;
 use crate::user::User;
@@ -24,12 +24,12 @@ pub(super) fn get(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     path.and(warp::get())
         .and(presented())
         .and(with(app))
-        .then(|headers, app| answer(handle(headers, app)))
+        .then(|presented, app| answer(handle(presented, app)))
         .boxed()
 }
 
-async fn handle(headers: HeaderMap, app: Arc<App>) -> Result<Response, ApiError> {
-    match app.session(&headers).await? {
+async fn handle(presented: Presented, app: Arc<App>) -> Result<Response, ApiError> {
+    match app.session(&presented).await? {
         Session::Verified(principal) => {
             let (principal, signed_in) = app.sign_in(principal).await?;
             Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))

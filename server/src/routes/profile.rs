@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Buf;
 use doorward_verifier::Code;
 use futures_util::Stream;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -14,7 +14,7 @@ use warp::reply::Response;
 use super::me::Me;
 use super::{answer, with};
 use crate::app::App;
-use crate::auth::presented;
+use crate::auth::{Presented, presented};
 use crate::body::read_json;
 use crate::error::ApiError;
 use crate::user::ProfileChange;
@@ -30,17 +30,17 @@ pub(super) fn patch(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .and(presented())
         .and(warp::body::stream())
         .and(with(app))
-        .then(|headers, body, app| answer(handle(headers, body, app)))
+        .then(|presented, body, app| answer(handle(presented, body, app)))
         .boxed()
 }
 
 async fn handle(
-    headers: HeaderMap,
+    presented: Presented,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     app: Arc<App>,
 ) -> Result<Response, ApiError> {
-    let principal = app.session(&headers).await?.verified()?;
-    let change = read_json::<ProfileMembers, _>(&headers, body).await?.into_change()?;
+    let principal = app.session(&presented).await?.verified()?;
+    let change = read_json::<ProfileMembers, _>(presented.headers(), body).await?.into_change()?;
     let signed_in = app.users.change_profile(&principal, change).await?;
     Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))
 }

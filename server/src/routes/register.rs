@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -13,7 +13,7 @@ use super::me::Me;
 use super::profile::ProfileMembers;
 use super::{answer, with};
 use crate::app::App;
-use crate::auth::presented;
+use crate::auth::{Presented, presented};
 use crate::body::read_json;
 use crate::error::ApiError;
 
@@ -24,18 +24,18 @@ pub(super) fn post(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .and(presented())
         .and(warp::body::stream())
         .and(with(app))
-        .then(|headers, body, app| answer(handle(headers, body, app)))
+        .then(|presented, body, app| answer(handle(presented, body, app)))
         .boxed()
 }
 
 /// 201 if this call made the record. Authenticating for it makes none.
 async fn handle(
-    headers: HeaderMap,
+    presented: Presented,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     app: Arc<App>,
 ) -> Result<Response, ApiError> {
-    let principal = app.session(&headers).await?.verified()?;
-    let change = read_json::<ProfileMembers, _>(&headers, body).await?.into_change()?;
+    let principal = app.session(&presented).await?.verified()?;
+    let change = read_json::<ProfileMembers, _>(presented.headers(), body).await?.into_change()?;
     let signed_in = app.users.change_profile(&principal, change).await?;
     let status = if signed_in.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Me::of(&signed_in, principal.organization()).reply(status))
