@@ -132,19 +132,19 @@ impl core::fmt::Debug for UnverifiedToken<'_> {
 ///
 /// # Errors
 ///
-/// [`VerifyError::TokenMissing`], [`TokenIsNull`](VerifyError::TokenIsNull),
-/// [`KeyInsteadOfToken`](VerifyError::KeyInsteadOfToken), [`MachineToken`](VerifyError::MachineToken),
-/// [`OauthToken`](VerifyError::OauthToken) (prefixes: Clerk, "Machine authentication") or
-/// [`TokenTooLarge`](VerifyError::TokenTooLarge).
+/// [`VerifyError::TokenMissing`], [`TokenTooLarge`](VerifyError::TokenTooLarge),
+/// [`TokenIsNull`](VerifyError::TokenIsNull), [`KeyInsteadOfToken`](VerifyError::KeyInsteadOfToken),
+/// [`MachineToken`](VerifyError::MachineToken) or [`OauthToken`](VerifyError::OauthToken) (prefixes: Clerk, "Machine
+/// authentication").
 pub(crate) fn check_presented(text: &str) -> Result<(), VerifyError> {
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     match text {
         "" => Err(VerifyError::TokenMissing),
+        _ if text.len() > MAX_TOKEN_BYTES => Err(VerifyError::TokenTooLarge { bytes: text.len() }),
         "null" | "undefined" => Err(VerifyError::TokenIsNull),
         _ if begins(&["sk_", "pk_"]) => Err(VerifyError::KeyInsteadOfToken),
         _ if begins(&["mt_", "ak_"]) => Err(VerifyError::MachineToken),
         _ if begins(&["oat_"]) => Err(VerifyError::OauthToken),
-        _ if text.len() > MAX_TOKEN_BYTES => Err(VerifyError::TokenTooLarge { bytes: text.len() }),
         _ => Ok(()),
     }
 }
