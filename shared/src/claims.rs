@@ -7,7 +7,7 @@ use crate::json::Value;
 use crate::key_set::KeyId;
 use crate::permissions::Scoped;
 use crate::policy::{AuthorizedParties, Issuer, MAX_LIFETIME, MissingAzp, Policy};
-use crate::principal::{FactorAges, Impersonator, Organization, Principal, owned};
+use crate::principal::{FactorAges, Impersonator, Organization, Principal, is_version_2, owned};
 use crate::time::UnixTime;
 use crate::token::UnverifiedClaims;
 use crate::verifier::Category;
@@ -50,8 +50,8 @@ impl SignedClaims<'_> {
             is_pending,
             impersonator,
             organization: Organization::of(claims),
-            features: scoped(claims.fea),
-            plans: scoped(claims.pla),
+            features: scoped(claims, claims.fea),
+            plans: scoped(claims, claims.pla),
             factor_ages: FactorAges::of(claims),
             claims: claims.document.to_owned(),
         })
@@ -174,6 +174,8 @@ fn is_pending(sts: Option<Value<'_>>, policy: &Policy) -> Result<bool, VerifyErr
     }
 }
 
-fn scoped(packed: Option<Value<'_>>) -> Vec<Scoped> {
+/// Version 1 packs neither features nor plans: there, a claim of such a name is a custom one, and grants nothing.
+fn scoped(claims: &UnverifiedClaims<'_>, packed: Option<Value<'_>>) -> Vec<Scoped> {
+    let packed = packed.filter(|_| is_version_2(claims));
     owned(packed).map(|packed| Scoped::list(&packed)).unwrap_or_default()
 }

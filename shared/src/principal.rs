@@ -257,9 +257,9 @@ impl Organization {
         self.permissions.iter().any(|held| permissions::same_in_organization(held, permission))
     }
 
-    /// Reads the claims of the version that the token says it has. `v` is the number 2, or the claims are version 1.
+    /// Reads the claims of the version that the token says it has.
     pub(crate) fn of(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
-        if claims.v.is_some_and(|version| version.raw() == "2") {
+        if is_version_2(claims) {
             Organization::of_version_2(claims)
         } else {
             Organization::of_version_1(claims)
@@ -332,6 +332,11 @@ impl Impersonator {
         }
         Some(Impersonator { user_id: user_id?, issuer, session_id })
     }
+}
+
+/// `v` is the number 2; whatever else it is, the claims are version 1.
+pub(crate) fn is_version_2(claims: &UnverifiedClaims<'_>) -> bool {
+    claims.v.is_some_and(|version| version.raw() == "2")
 }
 
 /// A string that is not empty.
