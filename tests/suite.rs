@@ -11,3 +11,4 @@ mod api;
 mod conformance;
 mod keys;
 mod users;
+mod vectors;

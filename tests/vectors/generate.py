@@ -23,6 +23,14 @@ FAMILIES = [
     "claims",
     "audience",
     "times",
+    "parties",
+    "principals",
+    "has",
+    "order",
+    "key_material",
+    "requests",
+    "webhooks",
+    "settings",
 ]
 
 

@@ -1,9 +1,9 @@
 """What every family starts from: one instance, one good session, and the book that cases are written into."""
 
-import copy
-
 import forge
 import rule
+import rule_requests
+import rule_webhooks
 
 # 2026-01-15T12:00:00Z, the second in which the good token was issued, and twenty seconds later.
 ISSUED = 1_768_478_400
@@ -91,7 +91,7 @@ class Family:
 
     def token(self, name, why, text, expect="ok", keys="instance", policy="default", now=NOW, tags=(), checks=(), means=None, **stated):
         case = {"name": f"{self.name}/{name}", "why": why, "tags": list(tags), "token": text, "keys": keys, "policy": policy, "now": now}
-        who = self.judged(case, expect, lambda: rule.verify(text, with_meaning(keys, means), POLICIES.get(policy, policy) if isinstance(policy, str) else policy, round(now * 1000)))
+        who = self.judged(case, expect, lambda: rule.verify(text, with_meaning(keys, means), policy_of(policy), milliseconds(now)))
         case["expect"] = verdict(expect)
         if who is not None:
             for member, value in stated.items():
@@ -101,6 +101,26 @@ class Family:
         if checks:
             case["checks"] = [self.check(case["name"], who, ask, allowed) for ask, allowed in checks]
         self.cases.append(case)
+
+    def request(self, name, why, request, outcome, code, keys="instance", policy="default", cookies="off", now=NOW, tags=()):
+        case = {"name": f"{self.name}/{name}", "why": why, "tags": list(tags), "request": request, "cookies": cookies, "keys": keys, "policy": policy, "now": now}
+        got, got_code, who = rule_requests.check(request, cookies, with_meaning(keys, None), policy_of(policy), milliseconds(now))
+        if (got, got_code) != (outcome, code):
+            raise AssertionError(f"{case['name']}: {got} {got_code} by the rule, stated {outcome} {code}")
+        case["expect"] = {"outcome": outcome, **verdict(code)}
+        if who is not None:
+            case["expect"]["principal"] = who
+        self.cases.append(case)
+
+    def webhook(self, name, why, headers, body, secrets, code="ok", now=NOW, tags=()):
+        case = {"name": f"{self.name}/{name}", "why": why, "tags": list(tags), "webhook": {"headers": headers, "body": body, "secrets": secrets}, "now": now}
+        self.judged(case, code, lambda: rule_webhooks.verify(headers, body.encode(), secrets, milliseconds(now)))
+        case["expect"] = verdict(code)
+        self.cases.append(case)
+
+    def setting(self, name, why, setting, accepted=True, **shown):
+        """A setting that is taken, with what it is understood as, or one that must stop the start."""
+        self.cases.append({"name": f"{self.name}/{name}", "why": why, "tags": [], "setting": setting, "expect": {"code": "ok" if accepted else "refused", **({"shown": shown} if shown else {})}})
 
     def check(self, name, who, ask, allowed):
         if rule.has(who, ask) != allowed:
@@ -128,12 +148,18 @@ class Family:
         }
 
 
+def policy_of(policy):
+    return POLICIES[policy] if isinstance(policy, str) else policy
+
+
+def milliseconds(now):
+    return round(now * 1000)
+
+
 def with_meaning(keys, means):
-    """Pasted key text is not parsed by the rule: the case says which key it stands for, or none."""
+    """Pasted key text is not parsed by the rule: its case says what it means."""
     found = KEYS[keys] if isinstance(keys, str) else keys
-    if found is not None and "pem" in found:
-        found = {**found, "means": means}
-    return copy.deepcopy(found)
+    return means if found is not None and "pasted" in found else found
 
 
 def verdict(code):
