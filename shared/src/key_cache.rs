@@ -474,6 +474,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_during_a_fetch_does_not_date_the_answer_ahead() {
+        let mut cache = KeyCache::new(DEFAULT_HARD_AGE);
+        cache.fetch_started(at(100));
+        cache.fetched(set(&["a"]), at(100), at(0));
+        assert_eq!(cache.status(at(0)).asked_at, Some(at(0)));
+        assert_eq!(looked_up(&cache, "a", at(599)), ("use", 0));
+        assert_eq!(looked_up(&cache, "a", at(600)), ("use and refresh", 0));
+    }
+
+    #[test]
     fn while_the_issuer_is_away_known_keys_are_used_without_asking_at_every_request() {
         let mut cache = loaded();
         cache.fetch_started(at(600));
@@ -563,6 +573,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_that_no_unknown_kid_started_is_charged_to_none() {
+        let mut cache = loaded();
+        cache.fetch_started(at(600));
+        assert_eq!(looked_up(&cache, "b", at(600)), ("fetch", 0), "waits for the one under way");
+        cache.fetched(set(&["a"]), at(600), at(600));
+        for refresh in [1200, 1900] {
+            cache.fetch_started(at(refresh));
+            cache.fetched(set(&["a"]), at(refresh), at(refresh));
+            assert_eq!(looked_up(&cache, "b", at(refresh + 1)), ("fetch", 0));
+            cache.fetch_started(at(refresh + 1));
+            cache.fetched(set(&["a"]), at(refresh + 1), at(refresh + 1));
+            assert_eq!(looked_up(&cache, "b", at(refresh + 2)), ("unknown", 0));
+        }
+    }
+
+    #[test]
     fn a_failed_fetch_counts_and_leaves_an_unknown_kid_undecided() {
         let mut cache = loaded();
         looked_up(&cache, "b", at(100));
@@ -613,13 +639,16 @@ mod tests {
         cache.fetch_started(at(61));
         assert!(!cache.suspects_rekeying(at(61)), "under way");
         cache.fetched(set(&["a"]), at(61), at(61));
-        assert!(!cache.suspects_rekeying(at(122).minus(Duration::from_secs(1))));
+        assert_eq!(looked_up(&cache, "b", at(61)), ("unknown", 0), "charged as one of an unknown kid");
+        assert!(!cache.suspects_rekeying(at(121)));
         assert!(cache.suspects_rekeying(at(122)));
         looked_up(&cache, "b", at(122));
         cache.fetch_started(at(122));
         cache.fetch_failed(at(122), None);
         assert!(!cache.suspects_rekeying(at(151)), "shares the cooldown of unknown kids");
         assert!(cache.suspects_rekeying(at(152)));
+        cache.fetch_started(at(722));
+        assert!(!cache.suspects_rekeying(at(722)), "a refresh is under way");
         assert!(!KeyCache::new(DEFAULT_HARD_AGE).suspects_rekeying(at(0)), "nothing held");
     }
 
@@ -649,6 +678,10 @@ mod tests {
         cache.fetched(set(&["slow"]), at(4), at(11));
         assert_eq!(looked_up(&cache, "b", at(11)), ("use", 0), "an answer that was overtaken");
         assert_eq!(looked_up(&cache, "slow", at(11)), ("fetch", 0));
+        // Asked for by a clock that was three seconds ahead, then by one that is right.
+        cache.fetched(set(&["c"]), at(23), at(23));
+        cache.fetched(set(&["d"]), at(20), at(20));
+        assert_eq!(looked_up(&cache, "d", at(20)), ("use", 0));
     }
 
     #[test]
@@ -669,10 +702,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_never_makes_keys_young_again() {
-        let cache = loaded();
+        let mut cache = loaded();
         assert_eq!(looked_up(&cache, "a", at(10 * HOUR)), ("use and refresh", 0));
         assert_eq!(looked_up(&cache, "a", at(HOUR)), ("fetch", 0));
         assert_eq!(cache.status(at(HOUR)).age, None);
+        assert!(!cache.restored(set(&["copy"]), at(HOUR), at(HOUR)), "nor is the age of a copy known");
         assert_eq!(
             looked_up(&cache, "a", at(11 * HOUR)),
             ("fetch", 0),

@@ -335,19 +335,18 @@ impl<'a> Der<'a> {
     }
 }
 
-/// The length of an element's header, that of its content, and its tag. Tags of more than one byte occur in nothing
-/// that is read here.
+/// The length of an element's header, that of its content, and its tag. A tag of more than one byte begins with one
+/// that is expected nowhere.
 fn header(bytes: &[u8]) -> Option<(usize, usize, u8)> {
-    let (header, len, tag) = match *bytes {
-        [tag, len, ..] if len < 0x80 => (2, usize::from(len), tag),
-        [tag, 0x81, len, ..] if len >= 0x80 => (3, usize::from(len), tag),
-        [tag, 0x82, a, b, ..] if a > 0 => (4, usize::from(a) << 8 | usize::from(b), tag),
+    match *bytes {
+        [tag, len, ..] if len < 0x80 => Some((2, usize::from(len), tag)),
+        [tag, 0x81, len, ..] if len >= 0x80 => Some((3, usize::from(len), tag)),
+        [tag, 0x82, a, b, ..] if a > 0 => Some((4, usize::from(a) << 8 | usize::from(b), tag)),
         [tag, 0x83, a, b, c, ..] if a > 0 => {
-            (5, usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c), tag)
+            Some((5, usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c), tag))
         }
-        _ => return None,
-    };
-    (tag & 0x1f != 0x1f).then_some((header, len, tag))
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -511,6 +510,7 @@ mod tests {
     fn a_text_over_the_bound_is_not_looked_at() {
         let text = "A".repeat(MAX_JWKS_BYTES + 1);
         assert_eq!(refusal(&text), KeyError::JwksTooLarge { bytes: text.len() });
+        assert!(matches!(refusal(&text[1..]), KeyError::NotDer { .. }), "the longest that is");
     }
 
     #[test]
@@ -693,6 +693,8 @@ mod tests {
         let key = |bits: &[u8]| sequence(&[rsa_algorithm(), der(BIT_STRING, bits)]);
         let no_parameters = sequence(&[der(OBJECT_IDENTIFIER, RSA_ENCRYPTION)]);
         let full_null = sequence(&[der(OBJECT_IDENTIFIER, RSA_ENCRYPTION), der(NULL, &[0])]);
+        let long_algorithm =
+            sequence(&[der(OBJECT_IDENTIFIER, RSA_ENCRYPTION), der(NULL, &[]), der(NULL, &[])]);
         let bits = [&[0][..], &good].concat();
         assert_is_the_key(&encoded(&key(&bits)));
         for (name, bytes, understood) in [
@@ -706,7 +708,11 @@ mod tests {
             ("no sequence", integer(&n), "DER"),
             ("an empty sequence", sequence(&[]), "DER"),
             ("one element", sequence(&[integer(&n)]), "DER"),
-            ("a tag of two bytes", sequence(&[vec![0x1f, 0x81, 0], integer(&n)]), "DER"),
+            (
+                "a tag of two bytes",
+                sequence(&[vec![0x1f, 1, 0], integer(&n)]),
+                "DER of no key that is known here",
+            ),
             ("texts", sequence(&[der(0x0c, b"a"), der(0x0c, b"b")]), "DER of no key that is known here"),
             ("a negative modulus", sequence(&[der(INTEGER, &n), integer(&[1, 0, 1])]), pkcs1),
             ("an empty modulus", sequence(&[der(INTEGER, &[]), integer(&[1, 0, 1])]), pkcs1),
@@ -716,6 +722,18 @@ mod tests {
                 pkcs1,
             ),
             ("a padded exponent", sequence(&[integer(&n), der(INTEGER, &[0, 1, 0, 1])]), pkcs1),
+            ("a length in two bytes for one", sequence(&[integer(&n), vec![2, 0x81, 3, 1, 0, 1]]), "DER"),
+            (
+                "a length in three bytes for one",
+                sequence(&[integer(&n), vec![2, 0x82, 0, 3, 1, 0, 1]]),
+                "DER",
+            ),
+            (
+                "a length in four bytes for one",
+                sequence(&[integer(&n), vec![2, 0x83, 0, 0, 3, 1, 0, 1]]),
+                "DER",
+            ),
+            ("parameters and more", sequence(&[long_algorithm, der(BIT_STRING, &bits)]), spki),
             ("no parameters", sequence(&[no_parameters, der(BIT_STRING, &bits)]), spki),
             ("parameters that are not NULL", sequence(&[full_null, der(BIT_STRING, &bits)]), spki),
             ("an empty bit string", key(&[]), spki),
@@ -740,6 +758,18 @@ mod tests {
                 other => panic!("{name}: {other}"),
             }
         }
+    }
+
+    #[test]
+    fn a_certificate_of_the_first_version_is_read_and_nothing_may_follow() {
+        let (good, serial, name) = (bytes(SPKI), integer(&[7]), sequence(&[]));
+        let v1 = [serial, rsa_algorithm(), name.clone(), name.clone(), name, good];
+        let signature = || [rsa_algorithm(), der(BIT_STRING, &[0, 1])];
+        let [algorithm, signed] = signature();
+        assert_is_the_key(&encoded(&sequence(&[sequence(&v1), algorithm, signed])));
+        let [algorithm, signed] = signature();
+        let longer = sequence(&[sequence(&v1), algorithm, signed, der(NULL, &[])]);
+        assert!(matches!(refusal(&encoded(&longer)), KeyError::NotDer { understood: "a certificate", .. }));
     }
 
     #[test]

@@ -466,6 +466,11 @@ mod writes_by_cookie {
             written(&any, "POST", &[("origin", "https://evil.example")]),
             ("rejected", "origin-refused")
         );
+        // What a browser sends for a page that it keeps in a sandbox is nobody's origin.
+        let nobody = session_of(ISSUER, NOW, NOW + 60, r#","azp":"null""#);
+        let cookies = format!("__session={nobody}; __client_uat=1");
+        let headers = [("cookie", &*cookies), ("origin", "null")];
+        assert_eq!(checked(&any, "POST", "/", &headers), ("rejected", "origin-refused"));
     }
 
     #[test]
@@ -557,7 +562,9 @@ mod which_set {
         let [development, production] = with_either(("", "0"), (&expired(), "1"));
         assert_eq!(development, ANONYMOUS);
         assert_eq!(production, ("stale", "token-expired"));
-        assert_said(("", "0"), (&session(10), "1"), VERIFIED);
+        let [development, _] = with_either(("", "0"), (&session(60), "1"));
+        assert_eq!(development, ANONYMOUS, "expired in this very second, without a skew");
+        assert_said(("", "0"), (&session(59), "1"), VERIFIED);
         assert_said(("", "0"), ("", "1"), ("stale", "client-uat-without-session"));
     }
 
