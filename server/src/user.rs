@@ -201,7 +201,7 @@ impl User {
 
     /// The profile's user name, or else Clerk's.
     pub fn username(&self) -> Option<&str> {
-        self.profile.username.as_deref().or(self.identity.as_ref()?.username.as_deref())
+        self.profile.username.as_deref().or_else(|| self.identity.as_ref()?.username.as_deref())
     }
 
     /// The profile's name, or else Clerk's first and last.
