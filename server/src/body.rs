@@ -121,3 +121,27 @@ fn is_json(headers: &HeaderMap) -> bool {
     let essence = value.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt, Full, StreamBody};
+
+    #[tokio::test]
+    async fn a_body_over_its_limit_is_cut_off() {
+        let (body, verdict) = BoundedBody::new(Full::new(Bytes::from_static(b"12345")), 4);
+        assert!(body.collect().await.is_err());
+        assert_eq!(verdict.code(), Some(Code::BodyTooLarge));
+        let (body, verdict) = BoundedBody::new(Full::new(Bytes::from_static(b"1234")), 4);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "1234");
+        assert_eq!(verdict.code(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_is_timed_out() {
+        let endless = futures_util::stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>();
+        let (body, verdict) = BoundedBody::new(StreamBody::new(endless), 4);
+        assert!(body.collect().await.is_err());
+        assert_eq!(verdict.code(), Some(Code::RequestTimeout));
+    }
+}

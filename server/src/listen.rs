@@ -86,3 +86,84 @@ async fn serve_connection(
         debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::Response;
+    use http_body_util::{BodyExt, Empty};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
+    use tower::util::BoxCloneSyncService;
+
+    use super::*;
+    use crate::shutdown::ShutdownHandle;
+
+    /// A server that answers each request after `delay`.
+    async fn start(delay: Duration) -> (std::net::SocketAddr, ShutdownHandle, JoinHandle<()>) {
+        let answer = tower::service_fn(move |_| async move {
+            tokio::time::sleep(delay).await;
+            Ok::<_, Infallible>(Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync()))
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (handle, shutdown) = Shutdown::new();
+        let serving = tokio::spawn(listen(listener, BoxCloneSyncService::new(answer), shutdown));
+        (address, handle, serving)
+    }
+
+    async fn answer_to(address: std::net::SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_does_not_finish_a_head_is_cut_off() {
+        let (address, _handle, _serving) = start(Duration::ZERO).await;
+        for text in ["", "GET / HTTP/1.1\r\nhost: a\r\nx-slow: ", REQUEST] {
+            let began = Instant::now();
+            answer_to(address, text).await;
+            assert!(
+                (HEADER_TIME..HEADER_TIME * 2).contains(&began.elapsed()),
+                "{text:?}: {:?}",
+                began.elapsed()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_over_the_limit_is_refused() {
+        let (address, _handle, _serving) = start(Duration::ZERO).await;
+        let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "a".repeat(MAX_HEAD_BYTES));
+        assert!(answer_to(address, &long).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_under_way_are_finished_and_no_others_begun() {
+        let (address, handle, serving) = start(Duration::from_secs(3)).await;
+        let under_way = tokio::spawn(answer_to(address, REQUEST));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.stop();
+        assert!(under_way.await.unwrap().starts_with("HTTP/1.1 200 "));
+        serving.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_does_not_end_does_not_hold_up_the_stop_for_ever() {
+        let (address, handle, serving) = start(Duration::from_secs(3600)).await;
+        let _under_way = tokio::spawn(answer_to(address, REQUEST));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.stop();
+        let began = Instant::now();
+        serving.await.unwrap();
+        assert!((DRAIN_TIME..DRAIN_TIME * 2).contains(&began.elapsed()));
+    }
+}

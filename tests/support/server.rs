@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use warp::filters::BoxedFilter;
 
 use crate::NOON;
 use crate::clerk::SECRET_KEY;
@@ -50,12 +51,21 @@ impl TestServer {
 
     /// One of this configuration.
     pub async fn open(config: Config) -> TestServer {
+        TestServer::open_with(config, doorward::routes::endpoints).await
+    }
+
+    /// One of this configuration, with these routes.
+    pub async fn open_with(
+        config: Config,
+        routes: impl FnOnce(&Arc<App>) -> BoxedFilter<(warp::reply::Response,)>,
+    ) -> TestServer {
         let clock = Arc::new(FixedClock::at(NOON));
         let app = App::open(config, OnLoss::Refuse, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (handle, shutdown) = Shutdown::new();
-        let serving = tokio::spawn(doorward::serve(Arc::clone(&app), listener, shutdown));
+        let routes = routes(&app);
+        let serving = tokio::spawn(doorward::serve_routes(Arc::clone(&app), routes, listener, shutdown));
         let client = Client::builder().no_proxy().build().unwrap();
         TestServer { app, clock, url, client, shutdown: Some(handle), serving, _folder: None }
     }
