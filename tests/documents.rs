@@ -1,0 +1,96 @@
+//! What the README says of codes, settings and log lines is what the code has.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use doorward::config::SETTINGS;
+use doorward::telemetry;
+use doorward_verifier::{Code, Kind};
+
+fn document(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// What stands between `<!-- NAME -->` and `<!-- /NAME -->`.
+fn block<'a>(text: &'a str, name: &str) -> &'a str {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let from = text.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
+    let to = text.find(&end).unwrap_or_else(|| panic!("no {end}"));
+    &text[from..to]
+}
+
+/// The first cell's code spans of each row of a table, its head left out.
+fn first_cells(table: &str) -> Vec<String> {
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.split('|').nth(1).unwrap_or_default().trim().to_owned()).collect()
+}
+
+fn codes() -> String {
+    let mut table = String::from("| code | Clerk's reason | answer | what to do |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let unavailable = if code.kind() == Kind::Unavailable { ", unavailable" } else { "" };
+        let hint = code.hint().replace('|', "\\|");
+        writeln!(table, "| `{code}` | `{}` | {}{unavailable} | {hint} |", code.reason(), code.status()).unwrap();
+    }
+    table
+}
+
+/// With `UPDATE_DOCUMENTS=1` the table is written instead.
+#[test]
+fn the_readme_lists_every_code_with_what_to_do() {
+    let path = document("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (written, right) = (block(&text, "codes"), codes());
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(&path, text.replace(&format!("<!-- codes -->\n{written}"), &format!("<!-- codes -->\n{right}"))).unwrap();
+        return;
+    }
+    assert_eq!(written, right, "run the tests with UPDATE_DOCUMENTS=1 to write the table");
+}
+
+#[test]
+fn the_readme_and_the_example_file_explain_every_setting() {
+    let readme = fs::read_to_string(document("README.md")).unwrap();
+    let explained = first_cells(block(&readme, "settings")).join(" ");
+    let example = fs::read_to_string(document(".env.example")).unwrap();
+    for setting in SETTINGS {
+        assert!(explained.contains(&format!("`{}`", setting.name)), "{} is not in the README's table", setting.name);
+        assert!(
+            example.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{}=", setting.name))),
+            "{} is not in .env.example",
+            setting.name
+        );
+        for other in setting.other_names {
+            assert!(readme.contains(&format!("`{other}`")), "{other} is not in the README");
+        }
+    }
+    let known = |name: &str| SETTINGS.iter().any(|setting| setting.names().any(|known| known == name)) || name == "RUST_LOG";
+    for name in explained.split('`').filter(|name| name.contains('_') || name.chars().all(char::is_uppercase)) {
+        assert!(name.trim().is_empty() || known(name), "{name} is in the README's table and is no setting");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_log_line_of_the_guide() {
+    let readme = fs::read_to_string(document("README.md")).unwrap();
+    let listed = first_cells(block(&readme, "log lines"));
+    let lines = [
+        telemetry::DATABASE_READY,
+        telemetry::USING_CLERK,
+        telemetry::TOKEN_VERIFIED,
+        telemetry::AUTHENTICATED_BY_HEADER,
+        telemetry::USER_CREATED,
+        telemetry::JWKS_FAILED,
+        telemetry::UNVERIFIED_IN_DEBUG,
+        telemetry::MISSING_SUB,
+        telemetry::INVALID_ISSUER,
+        telemetry::NO_MATCHING_KEY,
+        telemetry::VERIFICATION_ERROR,
+        telemetry::NOT_VALIDATED,
+    ];
+    for line in lines {
+        assert!(listed.iter().any(|cell| cell.contains(line)), "{line}");
+    }
+    assert_eq!(listed.len(), lines.len());
+}
