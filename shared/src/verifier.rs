@@ -62,7 +62,9 @@ impl Verifier {
         if self.policy.denied_kids.contains(key_id) {
             return Err(VerifyError::DeniedKid(key_id.clone()));
         }
-        let key = keys.get(key_id).ok_or_else(|| VerifyError::UnknownKid(key_id.clone()))?;
+        // A `kid` means a key of one instance: another's set may use the same name.
+        let ours = self.policy.issuers.contains(keys.issuer());
+        let key = keys.get(key_id).filter(|_| ours).ok_or_else(|| VerifyError::UnknownKid(key_id.clone()))?;
         key.check(token.algorithm, token.token.signing_input(), token.token.signature())?;
         let claims = SignedClaims { claims: &token.token.claims, key_id, category: token.category };
         claims.accept(&self.policy, now)
@@ -198,4 +200,48 @@ fn refuse_machine_subject(token: &UnverifiedToken<'_>) -> Result<(), VerifyError
         return Err(VerifyError::MachineToken);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::jwks::Jwks;
+    use crate::key_error::KeyError;
+    use crate::policy::{AuthorizedParties, Issuer, MissingAzp};
+    use crate::signature::{Rsa, RsaKey};
+
+    /// Holds every signature good, so that only the choice of the key is left to refuse a token.
+    #[derive(Debug)]
+    struct AlwaysGood;
+
+    impl Rsa for AlwaysGood {
+        fn prepare(&self, _: &[u8]) -> Result<Arc<dyn RsaKey>, KeyError> {
+            Ok(Arc::new(AlwaysGood))
+        }
+    }
+
+    impl RsaKey for AlwaysGood {
+        fn verify(&self, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_key_set_of_another_issuer_is_never_used_though_it_names_the_same_key() {
+        let token = include_str!("example/token.txt");
+        let jwks = Jwks::parse(include_bytes!("example/jwks.json")).unwrap();
+        let ours = Issuer::parse("https://clerk.example.com").unwrap();
+        let other = Issuer::parse("https://clerk.other.example.com").unwrap();
+        let verifier =
+            Verifier::new(Policy::new(ours.clone(), AuthorizedParties::AnyParty, MissingAzp::Refuse));
+        let mut buffer = TokenBuffer::new();
+        let token = verifier.screen(token, &mut buffer).unwrap();
+        let now = UnixTime::from_secs(1_790_000_030); // 2026-09-21
+        for (issuer, accepted) in [(ours, true), (other, false)] {
+            let keys = KeySet::from_jwks(&issuer, &jwks, &AlwaysGood);
+            assert_eq!(verifier.verify(&token, &keys, now).is_ok(), accepted, "{issuer}");
+        }
+    }
 }
