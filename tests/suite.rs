@@ -9,6 +9,8 @@
 
 mod api;
 mod conformance;
+mod damage;
 mod keys;
+mod outage;
 mod users;
 mod vectors;

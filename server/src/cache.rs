@@ -3,6 +3,7 @@
 //! Damage on disk makes sled give back nothing, or something older. Nothing is as if it had not been cached, and what
 //! is older says of itself from when it is. So all that this does about damage is to begin again.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -58,13 +59,19 @@ pub struct Cache {
     closed: AtomicBool,
 }
 
-#[derive(Debug)]
 struct Trees {
     users: sled::Tree,
     keys: sled::Tree,
     /// How many users there were at the start.
     count: usize,
     folder: SledFolder,
+}
+
+/// sled would print everything that it holds.
+impl fmt::Debug for Trees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trees").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// A user as the store had it.

@@ -1,5 +1,6 @@
 //! `SledFolder`: a folder that sled keeps, held by one process, opened in spite of what is known to go wrong.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +20,6 @@ const LOCK_FILE: &str = "lock";
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
 /// A folder that this process holds. The database goes first, then the lock.
-#[derive(Debug)]
 pub(crate) struct SledFolder {
     pub(crate) db: sled::Db,
     folder: PathBuf,
@@ -138,6 +138,13 @@ impl SledFolder {
     /// file's size alone (sled issue 1452). So this syncs the file, whose every handle is as good as another.
     pub(crate) fn sync_handle(&self) -> io::Result<File> {
         File::open(self.folder.join("db"))
+    }
+}
+
+/// sled would print everything that it holds.
+impl fmt::Debug for SledFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SledFolder").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 

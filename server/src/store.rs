@@ -152,8 +152,8 @@ pub enum OpenError {
         detail: String,
     },
     /// The folder holds less than was acknowledged, or something else.
-    #[error("{} is damaged: {detail}. Nothing was changed. Restore a backup, or start once with --accept-data-loss to go \
-             on with what is left", folder.display())]
+    #[error("{} is damaged: {detail}. Restore a backup, or start once with --accept-data-loss to go on with what is \
+             left; the folder is then kept beside it as it was found", folder.display())]
     Damaged {
         /// Which folder.
         folder: PathBuf,

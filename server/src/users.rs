@@ -4,6 +4,7 @@
 //! longer be, and waits for the store (and Clerk) after that. When the store is away it is shown for a while longer,
 //! and says so.
 
+use std::fmt;
 use std::future::ready;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -170,10 +171,10 @@ impl UserDirectory {
         self.0.flush_logins(Duration::ZERO).await
     }
 
-    /// Flushes, and gives the store back.
+    /// Flushes, and gives the store back, even if it did not take everything.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.flush_logins().await?;
-        self.0.store.close().await
+        let flushed = self.flush_logins().await;
+        self.0.store.close().await.and(flushed)
     }
 }
 
@@ -192,7 +193,6 @@ fn standing(user: &User) -> Result<(), UserError> {
     }
 }
 
-#[derive(Debug)]
 struct Directory {
     settings: DirectorySettings,
     store: Arc<dyn Store>,
@@ -282,6 +282,13 @@ impl Directory {
             outcome = outcome.and(written);
         }
         outcome
+    }
+}
+
+/// moka would print everybody whom it holds.
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

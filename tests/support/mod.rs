@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod keys;
 pub mod logs;
 pub mod server;
+pub mod proxy;
 pub mod stores;
 
 use base64::Engine;

@@ -98,6 +98,18 @@ impl Fixture {
         }
     }
 
+    /// Where it is, `host:port`.
+    pub fn address(&self) -> String {
+        let uri = self.uri();
+        uri.trim_start_matches("mongodb://").trim_end_matches('/').to_owned()
+    }
+
+    /// The same database, by way of another address.
+    pub fn settings_through(&self, address: &str) -> StoreSettings {
+        let uri = Secret::new(format!("mongodb://{address}/"));
+        StoreSettings::Mongo(MongoSettings { uri, database: self.database.clone() })
+    }
+
     fn uri(&self) -> String {
         let own = if self.kind == Kind::Ferretdb {
             "DOORWARD_TEST_FERRETDB_URI"
