@@ -8,6 +8,8 @@ use doorward::identities::LOCAL_RATE;
 use doorward::store::{self, OpenError, Store, StoreStatus};
 use doorward::user::{ProfileChange, UserId};
 use doorward::users::{ASK_AGAIN, DirectorySettings, SignedIn, UserDirectory, UserError};
+use futures_util::future::join_all;
+use mongodb::bson::doc;
 use tests::proxy::{Line, Proxy};
 use tests::stores::{Fixture, Kind};
 
@@ -111,7 +113,7 @@ async fn a_server_that_falls_silent_costs_each_request_two_seconds_at_most_and_l
     setup.sign_in("user_1").await.expect("a user");
     setup.proxy.set(Line::Silent);
     let waiting: Vec<_> = (0..100).map(|number| format!("user_9{number}")).collect();
-    let outcomes = futures_join(waiting.iter().map(|id| setup.timed(id))).await;
+    let outcomes = join_all(waiting.iter().map(|id| setup.timed(id))).await;
     for (outcome, took) in outcomes {
         assert!(unavailable(&outcome) && took < Duration::from_millis(2500), "{outcome:?} after {took:?}");
     }
@@ -122,29 +124,6 @@ async fn a_server_that_falls_silent_costs_each_request_two_seconds_at_most_and_l
     assert!(took < Duration::from_secs(8), "{took:?}");
     assert!(setup.sign_in("user_2").await.expect("a user").created, "no connection is lost to the hung ones");
     setup.end().await;
-}
-
-/// All of them at once, on this task.
-async fn futures_join<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut pending: Vec<_> = futures.map(Box::pin).map(Some).collect();
-    let mut outcomes = Vec::new();
-    std::future::poll_fn(|context| {
-        for slot in &mut pending {
-            if let Some(future) = slot
-                && let std::task::Poll::Ready(outcome) = future.as_mut().poll(context)
-            {
-                outcomes.push(outcome);
-                *slot = None;
-            }
-        }
-        if pending.iter().all(Option::is_none) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    outcomes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,8 +167,9 @@ async fn nothing_is_acknowledged_that_is_not_stored_while_the_line_comes_and_goe
             acknowledged = Some(number);
         }
     }
-    let document = setup.fixture.collection().await.find_one(mongodb::bson::doc! { "_id": "user_1" });
-    let stored = document.await.expect("an answer").expect("it is there");
+    let collection = setup.fixture.collection().await;
+    let stored =
+        collection.find_one(doc! { "_id": "user_1" }).await.expect("an answer").expect("it is there");
     let stored: u32 =
         stored.get_str("name").expect("a name").trim_start_matches("name ").parse().expect("a number");
     assert!(Some(stored) >= acknowledged, "stored {stored}, acknowledged {acknowledged:?}");
