@@ -9,6 +9,7 @@
 
 mod api;
 mod conformance;
+mod convergence;
 mod damage;
 mod keys;
 mod outage;

@@ -12,8 +12,8 @@ pub mod faulty;
 pub mod issuer;
 pub mod keys;
 pub mod logs;
-pub mod server;
 pub mod proxy;
+pub mod server;
 pub mod stores;
 
 use base64::Engine;

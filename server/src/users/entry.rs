@@ -56,14 +56,19 @@ impl Entry {
 
     pub(super) fn age(&self, now: UnixTime) -> Age {
         let age = now.since(self.confirmed_at);
-        // Confirmed later than now: the clock went back, and the age is unknown.
-        if age >= FRESH || self.confirmed_at > now {
+        // Confirmed later than now: the clock went back, and the age is unknown. Never seen: this is the first time,
+        // and the record is to say so.
+        if age >= FRESH || self.confirmed_at > now || self.is_never_seen() {
             Age::Over
         } else if age >= self.confirmed_after() {
             Age::Ending
         } else {
             Age::Fresh
         }
+    }
+
+    fn is_never_seen(&self) -> bool {
+        self.user.last_login_at.is_none() && self.user.deleted_at.is_none()
     }
 
     fn confirmed_after(&self) -> Duration {
