@@ -1,70 +1,88 @@
 //! The RSA public operation, `signature^65537 mod n`, on digits that are floating-point numbers.
 //!
-//! WebAssembly multiplies integers one at a time and keeps the low 64 bits; of `f64` it multiplies two at a time, and
-//! below 2^53 exactly. Nothing here is secret, so nothing takes constant time.
+//! WebAssembly multiplies integers one by one and keeps the low 64 bits. `f64` it multiplies in pairs (simd128), and
+//! whole numbers below 2^53 exactly. Nothing here is secret, so nothing has to take constant time.
 //!
-//! # Numbers
+//! # Digits and columns
 //!
-//! A number is `Σ d_i B^i` with `B = 2^23` for moduli of up to 4096 bits, `B = 2^22` above. Digits have a sign and at
-//! most half of `B`, give or take a little: |d| ≤ B/2 + 2^9. Products of two numbers are left as *columns*: sums of
-//! products of digits, each an integer below 2^53 and therefore exact, whatever the order of additions.
+//! A number is `Σ d_i B^i`, with `B = 2^23` for moduli of up to 4096 bits and `B = 2^22` above. A digit has a sign and
+//! is settled when |d| ≤ B/2 + 2^10. A product is left as *columns*: sums of products of settled digits, whole numbers
+//! that need carrying. With `D` digits for n and `L` for an operand, a column holds at most `L` products from a
+//! multiplication, `L` more from the reduction, and carries below 2^31. It is exact, in whatever order it was summed,
+//! as long as the sum of all magnitudes stays below 2^53:
 //!
-//! With `D` digits for a number of at most n/2 and `L` for an operand, `L` a multiple of four and at least `D + 7`, a
-//! column sums at most `L` products of two operands' digits, then `D` products in the reduction, one of them up to
-//! twice as large (the topmost digit of `fold`), then carries below 2^31:
-//!
-//! | bits of n | B | D | L | (L + D + 1) · (B/2 + 2^9)² + 2^31, less than 2^53 |
+//! | bits of n | B | D | L | 2L · (B/2 + 2^10)² + 2^31 |
 //! |---|---|---|---|---|
-//! | 2048 | 2^23 | 89 | 96 | 2^51.6 |
-//! | 3072 | 2^23 | 134 | 144 | 2^52.2 |
-//! | 4096 | 2^23 | 179 | 188 | 2^52.6 |
-//! | 4097 | 2^22 | 187 | 196 | 2^50.6 |
-//! | 8192 | 2^22 | 373 | 380 | 2^51.6 |
+//! | 2048 | 2^23 | 90 | 96 | 2^51.6 |
+//! | 3072 | 2^23 | 134 | 140 | 2^52.1 |
+//! | 4096 | 2^23 | 179 | 184 | 2^52.5 |
+//! | 4097 | 2^22 | 187 | 192 | 2^50.6 |
+//! | 8192 | 2^22 | 373 | 378 | 2^51.6 |
 //!
-//! `L` and `D` grow with the bits, so every modulus in between has less than the row above which it stands.
+//! A test goes through every length in between.
 //!
 //! # Reduction
 //!
-//! `fold` is what `B^L` leaves modulo n, between -n/2 and n/2. Four digits `q` at columns `j` to `j + 3`, `j ≥ L`, are
-//! taken away from the top and `q · fold` is added `L` columns lower, down from column `j + 3 - L + D - 1 ≤ j - 5`. So
-//! the four columns below `j` are final when their turn comes, except for carries from the fifth.
+//! The columns of a product are folded from the top: those from a cut `Y` upwards are settled, taken away and added
+//! back as digits times `B^Y mod n`, which has `D` digits. Where `N` digits are folded, `N + D < Y`: so the product
+//! ends below the two topmost columns that stay, and what those were settled to can change by a carry alone. The cuts
+//! are `L`, `L + 4`, `L + 12`, `L + 28` and so on, so that all that was above one cut fits below the next.
 
 use core::fmt;
 use core::ops::{Add, Mul, Sub};
 
 use pair::Pair;
 
-use crate::signature::MAX_MODULUS_BITS;
-
 /// An RSA public key with the exponent 65537.
 pub(crate) struct PublicKey {
-    /// n, big-endian.
+    /// n as it came: big-endian.
     modulus: Box<[u8]>,
-    /// n, in limbs of 32 bits, lowest first.
-    limbs: Box<[u32]>,
-    /// -1/n modulo 2^32.
-    inverse: u32,
-    radix: Radix,
-    /// `B^L mod n`, `L - 4` digits.
-    fold: Box<[Pair]>,
+    shape: Shape,
+    /// n in settled digits.
+    n: Box<[Pair]>,
+    /// Highest cut first.
+    folds: Box<[Fold]>,
+}
+
+struct Fold {
+    /// How many pairs of columns stay: Y/2.
+    cut: usize,
+    /// `B^Y mod n` in settled digits, between -n/2 and n/2 or hardly beyond.
+    power: Box<[Pair]>,
 }
 
 impl PublicKey {
-    /// `modulus` is big-endian, odd, without leading zeros, and of 2048 to 8192 bits.
+    /// `modulus` is big-endian, without leading zeros, odd, and of 2048 to 8192 bits.
     pub(crate) fn new(modulus: &[u8]) -> PublicKey {
-        let limbs: Box<[u32]> = digits(modulus, 32).collect();
-        let bits = 32 * limbs.len() - limbs.last().map_or(0, |top| top.leading_zeros() as usize);
-        let radix = Radix { bits: if bits <= 4096 { 23 } else { 22 } };
-        let fold_digits = (bits - 1).div_ceil(radix.bits as usize);
-        let operand_digits = (fold_digits + 7).next_multiple_of(4);
-        let (fold, sign) = power_of_two(radix.bits as usize * operand_digits, &limbs, bits);
-        let mut pairs = vec![Pair::ZERO; operand_digits / 2 - 2].into_boxed_slice();
-        let bytes: Vec<u8> = fold.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect();
-        radix.spread(&bytes, fold_digits, &mut pairs);
-        pairs.iter_mut().for_each(|pair| *pair = *pair * Pair::splat(sign));
-        let low = limbs.first().copied().unwrap_or(1);
-        let inverse = (0..5).fold(low, |x, _| x.wrapping_mul(2u32.wrapping_sub(low.wrapping_mul(x))));
-        PublicKey { modulus: modulus.into(), limbs, inverse: inverse.wrapping_neg(), radix, fold: pairs }
+        let shape =
+            Shape::of(8 * modulus.len() - modulus.first().map_or(0, |top| top.leading_zeros() as usize));
+        let mut n = vec![Pair::ZERO; shape.pairs].into_boxed_slice();
+        shape.spread(modulus, &mut n);
+        let mut key = PublicKey { modulus: modulus.into(), shape, n, folds: [].into() };
+
+        let mut power = vec![Pair::ZERO; shape.pairs];
+        let mut exponent = shape.digits - 1;
+        power[exponent / 2] = if exponent % 2 == 0 { Pair::new(1.0, 0.0) } else { Pair::new(0.0, 1.0) };
+        let mut folds = Vec::new();
+        let (mut cut, mut digits) = (2 * shape.pairs, 4);
+        while cut < 4 * shape.pairs {
+            while exponent < cut {
+                let mut before = Pair::ZERO;
+                for pair in &mut power {
+                    before = core::mem::replace(pair, before.between(*pair));
+                }
+                key.divide(&mut power, 0);
+                shape.settle(&mut power);
+                exponent += 1;
+            }
+            // Multiplied by four digits, it reaches three columns further.
+            folds.push(Fold { cut: cut / 2, power: power[..(shape.digits + 3).div_ceil(2)].into() });
+            cut += digits;
+            digits *= 2;
+        }
+        folds.reverse();
+        key.folds = folds.into();
+        key
     }
 
     /// How many bytes the modulus has, and so every signature.
@@ -72,78 +90,76 @@ impl PublicKey {
         self.modulus.len()
     }
 
-    /// Whether `signature^65537 mod n` is `encoded`, both big-endian and as long as the modulus.
+    /// Whether `signature^65537 mod n` is `encoded`. Both are big-endian; `encoded` is less than n.
     pub(crate) fn opens(&self, signature: &[u8], encoded: &[u8]) -> bool {
-        if signature.len() != self.len() || signature >= &*self.modulus {
+        if signature.len() != self.len() || *signature >= *self.modulus {
             return false;
         }
-        let pairs = self.fold.len() + 2;
-        let (mut base, mut power, mut columns) =
-            ([Pair::ZERO; MAX_PAIRS + 2], [Pair::ZERO; MAX_PAIRS + 2], [Pair::ZERO; 2 * MAX_PAIRS]);
-        let (base, power, columns) =
-            (&mut base[..pairs + 2], &mut power[..pairs + 2], &mut columns[..2 * pairs]);
-        self.radix.spread(signature, 2 * pairs, &mut base[..pairs]);
+        let pairs = self.shape.pairs;
+        let mut columns = [Pair::ZERO; 2 * MAX_PAIRS];
+        let columns = &mut columns[..2 * pairs];
+        // Two pairs of zeros follow a number's digits, since rows reach three columns further than it.
+        let (mut base, mut power) = ([Pair::ZERO; MAX_PAIRS + 2], [Pair::ZERO; MAX_PAIRS + 2]);
+        let (base, power) = (&mut base[..pairs + 2], &mut power[..pairs + 2]);
+
+        self.shape.spread(signature, &mut base[..pairs]);
         power.copy_from_slice(base);
         for _ in 0..16 {
-            square(power, columns);
-            self.reduce(columns, power);
+            columns.fill(Pair::ZERO);
+            add_square(columns, power);
+            self.reduce(columns);
+            power[..pairs].copy_from_slice(&columns[..pairs]);
         }
-        multiply(power, base, columns);
-        self.reduce(columns, power);
-        self.congruent(power, encoded)
+        columns.fill(Pair::ZERO);
+        add_product(columns, &power[..pairs], base);
+        self.reduce(columns);
+
+        let difference = &mut columns[..pairs];
+        self.shape.spread(encoded, &mut base[..pairs]);
+        difference.iter_mut().zip(base).for_each(|(column, encoded)| *column = *column - *encoded);
+        self.is_multiple(difference)
     }
 
-    /// Makes an operand of `columns`, equal to them modulo n.
-    fn reduce(&self, columns: &mut [Pair], to: &mut [Pair]) {
-        let half = columns.len() / 2;
-        let mut top = 2 * half - 2;
-        let (mut above, _) = self.radix.settle([columns[top], columns[top + 1]], [Pair::ZERO; 2]);
-        while top >= half {
-            let (below, quotient) = self.radix.settle([columns[top - 2], columns[top - 1]], above);
-            let mut row = Row::new(quotient);
-            for (column, fold) in columns[top - half..].iter_mut().zip(&self.fold) {
-                *column = *column + row.next(*fold);
-            }
-            above = below;
-            top -= 2;
+    /// Makes settled digits of the lower half of `columns`, congruent to all of them modulo n.
+    fn reduce(&self, columns: &mut [Pair]) {
+        let mut end = columns.len();
+        for fold in &self.folds {
+            // With the pair below, so that what is taken away contains its carries.
+            self.shape.settle(&mut columns[fold.cut - 1..end]);
+            let (low, high) = columns[..end].split_at_mut(fold.cut);
+            add_product(low, high, &fold.power);
+            end = fold.cut;
         }
-        columns[top..top + 2].copy_from_slice(&above);
-        self.radix.carry(&columns[..half], to);
+        self.shape.settle(&mut columns[..end]);
     }
 
-    /// Whether `number` and `encoded` are congruent modulo n.
-    fn congruent(&self, number: &[Pair], encoded: &[u8]) -> bool {
-        let mut limbs = [0; MAX_MODULUS_BITS / 32 + 16];
-        let whole = (self.radix.bits as usize * 2 * (self.fold.len() + 2) + 1).div_ceil(32);
-        let rounds = whole + 1 - self.limbs.len();
-        let difference = &mut limbs[..self.limbs.len() + rounds + 1];
-        let mut digits_of = number.iter().flat_map(|pair| [pair.low(), pair.high()]);
-        let mut encoded = digits(encoded, 32);
-        let (mut sum, mut shift) = (0i64, 0);
-        for limb in &mut *difference {
-            while shift < 32 {
-                sum += (digits_of.next().unwrap_or(0.0) as i64) << shift;
-                shift += self.radix.bits;
-            }
-            sum -= i64::from(encoded.next().unwrap_or(0));
-            *limb = sum as u32;
-            sum >>= 32;
-            shift -= 32;
+    /// Whether `columns` are a multiple of n: whether nothing is left when they have been divided by it.
+    fn is_multiple(&self, columns: &mut [Pair]) -> bool {
+        for at in (0..=2 * self.shape.pairs - self.shape.digits).rev() {
+            self.divide(columns, at);
         }
-        for round in 0..rounds {
-            let factor = u64::from(difference[round].wrapping_mul(self.inverse));
-            let mut carry = 0;
-            for (limb, n) in
-                difference[round..].iter_mut().zip(self.limbs.iter().chain(core::iter::repeat(&0)))
-            {
-                carry += u64::from(*limb) + factor * u64::from(*n);
-                *limb = carry as u32;
-                carry >>= 32;
-            }
+        // At most 0.51 n is left. If that is zero, every digit is what the carry from below takes away.
+        let (mut carry, mut exact) = (0.0, true);
+        for digit in columns.iter().flat_map(|pair| [pair.low(), pair.high()]) {
+            carry = (digit + carry) * (1.0 / self.shape.base());
+            exact &= carry == round(carry);
         }
-        let rest = &difference[rounds..];
-        let (low, high) = rest.split_at(self.limbs.len());
-        high == [0] && (low == &*self.limbs || low.iter().all(|limb| *limb == 0))
+        exact && carry == 0.0
+    }
+
+    /// Takes away that multiple of `n B^at` which leaves at most 0.51 of it, either way.
+    ///
+    /// The quotient, of up to 2B, is found from leading digits and is off by less than 2^-15: what is not looked at of
+    /// the columns is less than 2^49 B^-3 of n, for they sum at most eight such products; of n itself, B^-2.
+    fn divide(&self, columns: &mut [Pair], at: usize) {
+        let lowest = self.shape.digits - 3;
+        let quotient = round(self.shape.leading(columns, at + lowest) / self.shape.leading(&self.n, lowest));
+        let quotient = Pair::splat(quotient);
+        let mut before = Pair::ZERO;
+        for (column, n) in columns[at / 2..].iter_mut().zip(&self.n) {
+            *column = *column - quotient * if at % 2 == 0 { *n } else { before.between(*n) };
+            before = *n;
+        }
     }
 }
 
@@ -153,175 +169,147 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Pairs of digits of the longest operand.
-const MAX_PAIRS: usize = 190;
+/// How numbers are laid out for a modulus of some length.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Bits of a digit: log2 of B.
+    width: u32,
+    /// Digits of n, the topmost at most B/2, so that n settles into no more: D.
+    digits: usize,
+    /// Pairs of digits of an operand: L/2, where L is even and at least D + 5.
+    pairs: usize,
+}
 
-fn square(number: &[Pair], columns: &mut [Pair]) {
-    columns.fill(Pair::ZERO);
+/// `f64` holds every whole number up to this.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
+/// For 8192 bits.
+const MAX_PAIRS: usize = 189;
+
+impl Shape {
+    fn of(bits: usize) -> Shape {
+        let width = if bits <= 4096 { 23 } else { 22 };
+        let digits = (bits + 1).div_ceil(width as usize);
+        Shape { width, digits, pairs: (digits + 5).div_ceil(2) }
+    }
+
+    fn base(self) -> f64 {
+        f64::from(1_u32 << self.width)
+    }
+
+    /// Settled digits of a big-endian number that fits.
+    fn spread(self, number: &[u8], to: &mut [Pair]) {
+        let mut bytes = number.iter().rev();
+        let (mut bits, mut held) = (0_u64, 0);
+        let mut digit = || {
+            while held < self.width {
+                bits |= u64::from(bytes.next().copied().unwrap_or(0)) << held;
+                held += 8;
+            }
+            let digit = bits as u32 & ((1 << self.width) - 1);
+            bits >>= self.width;
+            held -= self.width;
+            f64::from(digit)
+        };
+        for pair in &mut *to {
+            let low = digit();
+            *pair = Pair::new(low, digit());
+        }
+        self.settle(to);
+    }
+
+    /// Carries twice, which settles any columns; the topmost takes all that reaches it.
+    ///
+    /// The first carry is below 2^31, so the second is at most 2^9 and a bit.
+    fn settle(self, columns: &mut [Pair]) {
+        debug_assert!(
+            columns.iter().all(|pair| pair.low().abs().max(pair.high().abs()) < EXACT),
+            "a column overflowed"
+        );
+        let (mut first, mut second) = (Pair::ZERO, Pair::ZERO);
+        for column in &mut *columns {
+            let (rest, carry) = self.split(*column);
+            let (rest, again) = self.split(rest + first.between(carry));
+            *column = rest + second.between(again);
+            (first, second) = (carry, again);
+        }
+        if let Some(top) = columns.last_mut() {
+            *top = *top + Pair::new(0.0, (first + second).high() * self.base());
+        }
+    }
+
+    /// What stays of two columns, from -B/2 to B/2, and what each carries.
+    #[inline(always)]
+    fn split(self, columns: Pair) -> (Pair, Pair) {
+        let rounder = Pair::splat(ROUNDER * self.base());
+        let multiple = (columns + rounder) - rounder;
+        (columns - multiple, multiple * Pair::splat(1.0 / self.base()))
+    }
+
+    /// The value of the columns from `lowest` up, in units of that column.
+    ///
+    /// From the top, so that columns which cancel do so while everything is still exact.
+    fn leading(self, columns: &[Pair], lowest: usize) -> f64 {
+        let from_top = columns.iter().rev().flat_map(|pair| [pair.high(), pair.low()]);
+        from_top.take(2 * columns.len() - lowest).fold(0.0, |value, column| value * self.base() + column)
+    }
+}
+
+/// Added to a number below 2^51 it leaves no room for a fraction, so that adding and subtracting it rounds.
+const ROUNDER: f64 = 1.5 * (1_u64 << 52) as f64;
+
+fn round(number: f64) -> f64 {
+    (number + ROUNDER) - ROUNDER
+}
+
+/// Adds `number²`. Each product of two different digits is made once and counts twice.
+fn add_square(columns: &mut [Pair], number: &[Pair]) {
     let half = Pair::splat(0.5);
     for at in (0..number.len() - 2).step_by(2) {
+        // Among the four themselves, each product comes twice: twice a digit times half of one counts it once each.
         let [low, high] = [number[at], number[at + 1]];
-        let mut row = Row::new([low + low, high + high]);
-        let columns = &mut columns[2 * at..];
-        columns[0] = columns[0] + row.next(low * half);
-        columns[1] = columns[1] + row.next(high * half);
-        for (column, pair) in columns[2..].iter_mut().zip(&number[at + 2..]) {
-            *column = *column + row.next(*pair);
-        }
+        let (block, above) = columns[2 * at..].split_at_mut(2);
+        let mut row = Row::new(low + low, high + high);
+        row.add(block, &[low * half, high * half]);
+        row.add(above, &number[at + 2..]);
     }
 }
 
-fn multiply(number: &[Pair], other: &[Pair], columns: &mut [Pair]) {
-    columns.fill(Pair::ZERO);
-    for at in (0..number.len() - 2).step_by(2) {
-        let mut row = Row::new([number[at], number[at + 1]]);
-        for (column, pair) in columns[at..].iter_mut().zip(other) {
-            *column = *column + row.next(*pair);
-        }
+/// Adds `factor · number`. `number` ends in zeros enough to be multiplied by four digits.
+fn add_product(columns: &mut [Pair], factor: &[Pair], number: &[Pair]) {
+    for (at, block) in factor.chunks(2).enumerate() {
+        let high = block.get(1).copied().unwrap_or(Pair::ZERO);
+        Row::new(block[0], high).add(&mut columns[2 * at..], number);
     }
 }
 
-/// Four digits times a number that comes pair by pair, lowest first.
+/// Four digits, times a number that comes pair by pair, lowest first.
 struct Row {
-    factors: [Pair; 4],
+    factor: [Pair; 4],
+    /// The pair that came last, and the one between it and the one before.
     even: Pair,
     odd: Pair,
 }
 
 impl Row {
-    fn new([low, high]: [Pair; 2]) -> Row {
-        Row {
-            factors: [low.lows(), low.highs(), high.lows(), high.highs()],
-            even: Pair::ZERO,
-            odd: Pair::ZERO,
-        }
+    #[inline(always)]
+    fn new(low: Pair, high: Pair) -> Row {
+        let factor = [low.low(), low.high(), high.low(), high.high()].map(Pair::splat);
+        Row { factor, even: Pair::ZERO, odd: Pair::ZERO }
     }
 
     #[inline(always)]
-    fn next(&mut self, pair: Pair) -> Pair {
-        let [a, b, c, d] = self.factors;
-        let odd = self.even.between(pair);
-        let sum = (a * pair + b * odd) + (c * self.even + d * self.odd);
-        self.even = pair;
-        self.odd = odd;
-        sum
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Radix {
-    bits: u32,
-}
-
-impl Radix {
-    fn base(self) -> f64 {
-        f64::from(1u32 << self.bits)
-    }
-
-    /// Digits of a big-endian number, the last of `count` taking all that is left.
-    fn spread(self, number: &[u8], count: usize, to: &mut [Pair]) {
-        let base = 1 << self.bits;
-        let mut carry = 0;
-        let mut left = count;
-        let mut source = digits(number, self.bits);
-        let mut next = || {
-            left = left.saturating_sub(1);
-            let mut digit = source.next().unwrap_or(0) as i32 + carry;
-            carry = i32::from(left > 0 && digit >= base / 2);
-            digit -= carry * base;
-            f64::from(digit)
-        };
-        for pair in to {
-            let low = next();
-            *pair = Pair::new(low, next());
+    fn add(&mut self, columns: &mut [Pair], number: &[Pair]) {
+        let [a, b, c, d] = self.factor;
+        for (column, even) in columns.iter_mut().zip(number) {
+            let odd = self.even.between(*even);
+            *column = *column + ((a * *even + b * odd) + (c * self.even + d * self.odd));
+            (self.even, self.odd) = (*even, odd);
         }
     }
-
-    #[inline(always)]
-    fn carries(self, columns: Pair) -> Pair {
-        const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
-        (columns * Pair::splat(1.0 / self.base()) + Pair::splat(ROUND)) - Pair::splat(ROUND)
-    }
-
-    #[inline(always)]
-    fn settle(self, below: [Pair; 2], above: [Pair; 2]) -> ([Pair; 2], [Pair; 2]) {
-        let base = Pair::splat(self.base());
-        let zero = Pair::ZERO;
-        let c = below.map(|pair| self.carries(pair));
-        let b0 = below[0] - c[0] * base + zero.between(c[0]);
-        let b1 = below[1] - c[1] * base + c[0].between(c[1]);
-        let a0 = above[0] + c[1].between(zero);
-        let c = [b0, b1, a0].map(|pair| self.carries(pair));
-        (
-            [b0 - c[0] * base + zero.between(c[0]), b1 - c[1] * base + c[0].between(c[1])],
-            [a0 - c[2] * base + c[1].between(c[2]), above[1] + c[2].between(zero)],
-        )
-    }
-
-    fn carry(self, columns: &[Pair], to: &mut [Pair]) {
-        let base = Pair::splat(self.base());
-        let (mut first, mut second) = (Pair::ZERO, Pair::ZERO);
-        let last = columns.len() - 1;
-        for (to, column) in to.iter_mut().zip(columns) {
-            let carry = self.carries(*column);
-            let once = *column - carry * base + first.between(carry);
-            first = carry;
-            let carry = self.carries(once);
-            *to = once - carry * base + second.between(carry);
-            second = carry;
-        }
-        to[last] = to[last] + Pair::new(0.0, (first + second).high() * self.base());
-    }
 }
 
-/// Digits of `width` bits of a big-endian number, lowest first.
-fn digits(number: &[u8], width: u32) -> impl Iterator<Item = u32> {
-    let mut bytes = number.iter().rev();
-    let (mut bits, mut held) = (0u64, 0);
-    core::iter::from_fn(move || {
-        while held < width {
-            let Some(byte) = bytes.next() else { break };
-            bits |= u64::from(*byte) << held;
-            held += 8;
-        }
-        let digit = bits & ((1 << width) - 1);
-        bits >>= width;
-        let some = held > 0;
-        held = held.saturating_sub(width);
-        some.then_some(digit as u32)
-    })
-}
-
-/// `2^exponent mod n` as limbs and a sign, at most n/2.
-fn power_of_two(exponent: usize, n: &[u32], bits: usize) -> (Box<[u32]>, f64) {
-    let mut power: Box<[u32]> = vec![0; n.len()].into();
-    power[(bits - 1) / 32] = 1 << ((bits - 1) % 32);
-    for _ in bits - 1..exponent {
-        let mut carry = 0;
-        for limb in &mut power {
-            let top = *limb >> 31;
-            *limb = *limb << 1 | carry;
-            carry = top;
-        }
-        if carry == 1 || power.iter().rev().ge(n.iter().rev()) {
-            subtract(&mut power, n);
-        }
-    }
-    let mut negative: Box<[u32]> = n.into();
-    subtract(&mut negative, &power);
-    if negative.iter().rev().lt(power.iter().rev()) { (negative, -1.0) } else { (power, 1.0) }
-}
-
-fn subtract(from: &mut [u32], other: &[u32]) {
-    let mut borrow = 0;
-    for (from, other) in from.iter_mut().zip(other) {
-        borrow += i64::from(*from) - i64::from(*other);
-        *from = borrow as u32;
-        borrow >>= 32;
-    }
-}
-
-/// Two digits: `[low, high]`.
+/// Two neighbouring digits or columns, the lower first.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod pair {
     use core::arch::wasm32::*;
@@ -331,50 +319,43 @@ mod pair {
 
     impl Pair {
         pub(super) const ZERO: Pair = Pair(f64x2(0.0, 0.0));
-        #[inline(always)]
+
         pub(super) fn new(low: f64, high: f64) -> Pair {
             Pair(f64x2(low, high))
         }
-        #[inline(always)]
+
         pub(super) fn splat(digit: f64) -> Pair {
             Pair(f64x2_splat(digit))
         }
-        #[inline(always)]
+
         pub(super) fn low(self) -> f64 {
             f64x2_extract_lane::<0>(self.0)
         }
-        #[inline(always)]
+
         pub(super) fn high(self) -> f64 {
             f64x2_extract_lane::<1>(self.0)
         }
-        #[inline(always)]
-        pub(super) fn lows(self) -> Pair {
-            Pair(i64x2_shuffle::<0, 0>(self.0, self.0))
-        }
-        #[inline(always)]
-        pub(super) fn highs(self) -> Pair {
-            Pair(i64x2_shuffle::<1, 1>(self.0, self.0))
-        }
-        /// `[self.high, next.low]`
-        #[inline(always)]
+
+        /// This one's high and the next one's low.
         pub(super) fn between(self, next: Pair) -> Pair {
             Pair(i64x2_shuffle::<1, 2>(self.0, next.0))
         }
-        #[inline(always)]
-        pub(super) fn add(self, other: Pair) -> Pair {
+
+        pub(super) fn plus(self, other: Pair) -> Pair {
             Pair(f64x2_add(self.0, other.0))
         }
-        #[inline(always)]
-        pub(super) fn sub(self, other: Pair) -> Pair {
+
+        pub(super) fn minus(self, other: Pair) -> Pair {
             Pair(f64x2_sub(self.0, other.0))
         }
-        #[inline(always)]
-        pub(super) fn mul(self, other: Pair) -> Pair {
+
+        pub(super) fn times(self, other: Pair) -> Pair {
             Pair(f64x2_mul(self.0, other.0))
         }
     }
 }
 
+/// Two neighbouring digits or columns, the lower first.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod pair {
     #[derive(Clone, Copy)]
@@ -382,44 +363,37 @@ mod pair {
 
     impl Pair {
         pub(super) const ZERO: Pair = Pair(0.0, 0.0);
-        #[inline(always)]
+
         pub(super) fn new(low: f64, high: f64) -> Pair {
             Pair(low, high)
         }
-        #[inline(always)]
+
         pub(super) fn splat(digit: f64) -> Pair {
             Pair(digit, digit)
         }
-        #[inline(always)]
+
         pub(super) fn low(self) -> f64 {
             self.0
         }
-        #[inline(always)]
+
         pub(super) fn high(self) -> f64 {
             self.1
         }
-        #[inline(always)]
-        pub(super) fn lows(self) -> Pair {
-            Pair(self.0, self.0)
-        }
-        #[inline(always)]
-        pub(super) fn highs(self) -> Pair {
-            Pair(self.1, self.1)
-        }
-        #[inline(always)]
+
+        /// This one's high and the next one's low.
         pub(super) fn between(self, next: Pair) -> Pair {
             Pair(self.1, next.0)
         }
-        #[inline(always)]
-        pub(super) fn add(self, other: Pair) -> Pair {
+
+        pub(super) fn plus(self, other: Pair) -> Pair {
             Pair(self.0 + other.0, self.1 + other.1)
         }
-        #[inline(always)]
-        pub(super) fn sub(self, other: Pair) -> Pair {
+
+        pub(super) fn minus(self, other: Pair) -> Pair {
             Pair(self.0 - other.0, self.1 - other.1)
         }
-        #[inline(always)]
-        pub(super) fn mul(self, other: Pair) -> Pair {
+
+        pub(super) fn times(self, other: Pair) -> Pair {
             Pair(self.0 * other.0, self.1 * other.1)
         }
     }
@@ -427,24 +401,147 @@ mod pair {
 
 impl Add for Pair {
     type Output = Pair;
+
     #[inline(always)]
     fn add(self, other: Pair) -> Pair {
-        self.add(other)
+        self.plus(other)
     }
 }
 
 impl Sub for Pair {
     type Output = Pair;
+
     #[inline(always)]
     fn sub(self, other: Pair) -> Pair {
-        self.sub(other)
+        self.minus(other)
     }
 }
 
 impl Mul for Pair {
     type Output = Pair;
+
     #[inline(always)]
     fn mul(self, other: Pair) -> Pair {
-        self.mul(other)
+        self.times(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigUint;
+
+    use super::*;
+
+    #[test]
+    fn columns_of_every_length_stay_exact_and_folds_fit() {
+        for bits in 2048..=8192 {
+            let shape = Shape::of(bits);
+            let operand = 2 * shape.pairs;
+            assert!(shape.pairs <= MAX_PAIRS && operand >= shape.digits + 5, "{bits} bits");
+            // n has at most half of its topmost digit, and is not much shorter.
+            assert!(
+                (bits..=bits + shape.width as usize).contains(&(shape.width as usize * shape.digits - 1))
+            );
+
+            let settled = shape.base() / 2.0 + 1024.0;
+            let columns = 2.0 * operand as f64 * settled * settled + f64::from(1_u32 << 31);
+            assert!(columns < EXACT, "{bits} bits");
+            // The first carry of such columns, then the second.
+            assert!(columns / shape.base() < f64::from(1_u32 << 31));
+            assert!(f64::from(1_u32 << 31) / shape.base() <= 512.0);
+
+            let (mut cut, mut end) = (operand, operand + 4);
+            while cut < 2 * operand {
+                let folded = end.min(2 * operand) - cut;
+                assert!(folded + shape.digits < cut, "{bits} bits, cut {cut}");
+                (cut, end) = (end, end + 2 * (end - cut));
+            }
+        }
+    }
+
+    /// Numbers from a seed, the same in every run (splitmix64).
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut x = self.0;
+            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            x ^ (x >> 31)
+        }
+
+        /// Fewer than `bits` bits: random, or with long runs of equal bits, which make the largest digits and carries.
+        fn below(&mut self, bits: usize) -> BigUint {
+            let mut number = BigUint::ZERO;
+            let runs = self.next() % 2 == 0;
+            let mut at = 0;
+            while at < bits {
+                let length = if runs { 1 + self.next() as usize % 200 } else { 64 }.min(bits - at);
+                let ones = (BigUint::from(1_u32) << length) - 1_u32;
+                let piece = if !runs { ones & BigUint::from(self.next()) } else { ones * (self.next() % 2) };
+                number |= piece << at;
+                at += length;
+            }
+            number
+        }
+    }
+
+    fn bytes(number: &BigUint, length: usize) -> Vec<u8> {
+        let bytes = number.to_bytes_be();
+        [vec![0; length - bytes.len()], bytes].concat()
+    }
+
+    #[test]
+    fn every_length_agrees_with_another_implementation() {
+        let one = BigUint::from(1_u32);
+        let mut numbers = Numbers(5);
+        let lengths = [
+            2048, 2049, 2050, 2056, 2068, 2069, 2070, 2071, 2091, 2092, 2500, 3000, 3071, 3072, 3073, 4000,
+            4094, 4095, 4096, 4097, 4098, 4113, 4114, 4115, 5000, 6144, 7000, 8000, 8161, 8162, 8163, 8184,
+            8190, 8191, 8192,
+        ];
+        for bits in lengths {
+            let top = &one << (bits - 1);
+            let moduli = [
+                &top | &one,
+                (&one << bits) - &one,
+                (&one << bits) - (&one << (bits / 2)) - &one,
+                numbers.below(bits) | &top | &one,
+                numbers.below(bits) | &top | &one,
+            ];
+            for n in moduli {
+                let length = bits.div_ceil(8);
+                let key = PublicKey::new(&bytes(&n, length));
+                assert_eq!(key.len(), length);
+                let half = &n >> 1;
+                let mut bases = vec![BigUint::ZERO, one.clone(), &n - &one, half, &top - &one];
+                bases.extend((0..3).map(|_| numbers.below(bits) % &n));
+                for base in bases {
+                    let power = base.modpow(&BigUint::from(65537_u32), &n);
+                    let (signature, encoded) = (bytes(&base, length), bytes(&power, length));
+                    assert!(key.opens(&signature, &encoded), "{base} to the power modulo {n}");
+                    let wrong = &power ^ (&one << (numbers.next() as usize % (bits - 1)));
+                    assert!(
+                        wrong >= n || !key.opens(&signature, &bytes(&wrong, length)),
+                        "{base} modulo {n}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_is_as_long_as_the_modulus_and_less_than_it() {
+        let n = (BigUint::from(1_u32) << 2050) - 1_u32;
+        let key = PublicKey::new(&bytes(&n, 257));
+        let one = bytes(&BigUint::from(1_u32), 257);
+        assert!(key.opens(&one, &one));
+        // n + 1 is one as well, and so is one with fewer or more zeros.
+        assert!(!key.opens(&bytes(&(&n + 1_u32), 257), &one));
+        assert!(!key.opens(&bytes(&n, 257), &bytes(&BigUint::ZERO, 257)));
+        assert!(!key.opens(&one[1..], &one));
+        assert!(!key.opens(&[&[0], &*one].concat(), &one));
+        assert!(!key.opens(&[], &one));
     }
 }
