@@ -8,10 +8,14 @@
 )]
 
 mod api;
+mod config;
 mod conformance;
 mod convergence;
+mod cors;
 mod damage;
+mod debug;
 mod keys;
+mod logs;
 mod outage;
 mod users;
 mod vectors;

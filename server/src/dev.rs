@@ -92,7 +92,6 @@ async fn dev(args: Args) -> Result<(), DevError> {
     let issuer = answer(bound, &shutdown);
     let on_loss = if args.accept_data_loss { OnLoss::Accept } else { OnLoss::Refuse };
     let app = App::open(config, on_loss, clock.clone()).await?;
-    telemetry::using_clerk(issuer.0.issuer());
     welcome(&issuer.0, address, &data_dir, clock.as_ref())?;
     crate::serve(Arc::clone(&app), listener, shutdown).await;
     Ok(app.close().await?)

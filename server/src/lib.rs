@@ -58,6 +58,7 @@ pub async fn serve_routes(
     listener: TcpListener,
     shutdown: Shutdown,
 ) {
+    telemetry::using_clerk(app.config.clerk.issuer.as_str());
     let front = front::front(&app, routes::answering_all(routes));
     listen::listen(listener, front, shutdown).await;
 }

@@ -63,7 +63,6 @@ async fn serve(config: Config, on_loss: OnLoss) -> Result<(), ServeError> {
     let listener = TcpListener::bind((config.http.host.as_str(), config.http.port)).await.map_err(bind)?;
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     let app = App::open(config, on_loss, Arc::new(SystemClock)).await?;
-    telemetry::using_clerk(app.config.clerk.issuer.as_str());
     info!("listening on http://{}", listener.local_addr().map_err(bind)?);
     crate::serve(Arc::clone(&app), listener, shutdown).await;
     app.close().await?;
