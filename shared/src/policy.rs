@@ -439,6 +439,11 @@ impl Policy {
         self
     }
 
+    /// Whether no token may be signed with the key of this name. It needs no fetch to be told so.
+    pub fn denies(&self, kid: &KeyId) -> bool {
+        self.denied_kids.contains(kid)
+    }
+
     /// The issuer that the policy was made for.
     pub fn issuer(&self) -> &Issuer {
         // `new` put it there, and nothing takes it away.

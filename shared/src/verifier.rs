@@ -59,7 +59,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Principal, VerifyError> {
         let key_id = token.key_id();
-        if self.policy.denied_kids.contains(key_id) {
+        if self.policy.denies(key_id) {
             return Err(VerifyError::DeniedKid(key_id.clone()));
         }
         // A `kid` means a key of one instance: another's set may use the same name.
