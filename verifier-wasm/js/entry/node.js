@@ -1,0 +1,19 @@
+/** Node: the module is in the JavaScript, so that bundlers find nothing to lose; RSA is OpenSSL's. */
+
+import { createPublicKey, verify } from "node:crypto";
+import { compiled } from "./inlined.js";
+import { verifierFor } from "./verifier.js";
+
+export { SettingsError, VerifyError } from "./error.js";
+
+const rsa = {
+  prepare(modulus) {
+    const n = Buffer.from(modulus).toString("base64url");
+    return createPublicKey({ format: "jwk", key: { kty: "RSA", n, e: "AQAB" } });
+  },
+  verify(key, algorithm, message, signature) {
+    return verify(`RSA-SHA${algorithm}`, message, key, signature);
+  },
+};
+
+export const createVerifier = verifierFor({ load: compiled, fetchOptions: { cache: "no-store" }, rsa });
