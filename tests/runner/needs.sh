@@ -55,6 +55,10 @@ has_git() { has_command git; }
 hint_git() { echo "git: apt-get install git"; }
 install_git() { apt_install git; }
 
+has_curl() { has_command curl; }
+hint_curl() { echo "curl: apt-get install curl"; }
+install_curl() { apt_install curl; }
+
 # The C compiler is for aws-lc, which checks signatures natively.
 has_cc() { has_command cc; }
 hint_cc() { echo "a C compiler: apt-get install gcc libc6-dev"; }
