@@ -15,6 +15,7 @@ mod cors;
 mod damage;
 mod debug;
 mod keys;
+mod library;
 mod logs;
 mod outage;
 mod users;

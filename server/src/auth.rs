@@ -44,11 +44,11 @@ impl Session {
     }
 }
 
-/// The principal of a request: a filter that never rejects, since a rejection would mean "not my route". Put it
-/// behind path and method, and answer its `Err` as it is.
+/// The principal of a request. Like all filters here it never rejects, since a rejection would mean "not my route": it
+/// yields what the handler answers, which is the refusal where nobody may come in. Put it behind path and method.
 pub fn principal(
     app: &Arc<App>,
-) -> impl Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone {
+) -> impl Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone + use<> {
     let app = Arc::clone(app);
     presented().then(move |presented: Presented| {
         let app = Arc::clone(&app);
@@ -56,21 +56,18 @@ pub fn principal(
     })
 }
 
-/// The principal of a request, or none where no credentials came with it. Bad credentials are refused all the same.
+/// The principal of a request, or none where nothing was presented. Bad credentials are refused all the same.
 pub fn optional_principal(
     app: &Arc<App>,
-) -> impl Filter<Extract = (Result<Option<Principal>, ApiError>,), Error = Infallible> + Clone {
-    principal(app).map(|outcome: Result<Principal, ApiError>| match outcome {
-        Err(error) if error.code() == Code::TokenMissing => Ok(None),
-        outcome => outcome.map(Some),
-    })
+) -> impl Filter<Extract = (Result<Option<Principal>, ApiError>,), Error = Infallible> + Clone + use<> {
+    principal(app).map(optional)
 }
 
 /// The principal of a request, who has all that is required.
 pub fn principal_with(
     app: &Arc<App>,
     requirement: Requirement<'static>,
-) -> impl Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone {
+) -> impl Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone + use<> {
     principal(app).map(move |outcome: Result<Principal, ApiError>| {
         let principal = outcome?;
         require(&principal, &requirement)?;
@@ -81,12 +78,45 @@ pub fn principal_with(
 /// The principal of a request and their user, who is created on first sight.
 pub fn signed_in(
     app: &Arc<App>,
-) -> impl Filter<Extract = (Result<(Principal, SignedIn), ApiError>,), Error = Infallible> + Clone {
+) -> impl Filter<Extract = (Result<(Principal, SignedIn), ApiError>,), Error = Infallible> + Clone + use<> {
+    sign_in_after(app, principal(app))
+}
+
+/// As [`signed_in`], or none where nothing was presented.
+pub fn optional_signed_in(
+    app: &Arc<App>,
+) -> impl Filter<Extract = (Result<Option<(Principal, SignedIn)>, ApiError>,), Error = Infallible> + Clone + use<>
+{
+    signed_in(app).map(optional)
+}
+
+/// As [`signed_in`], with all that is required.
+pub fn signed_in_with(
+    app: &Arc<App>,
+    requirement: Requirement<'static>,
+) -> impl Filter<Extract = (Result<(Principal, SignedIn), ApiError>,), Error = Infallible> + Clone + use<> {
+    sign_in_after(app, principal_with(app, requirement))
+}
+
+fn sign_in_after<F>(
+    app: &Arc<App>,
+    principal: F,
+) -> impl Filter<Extract = (Result<(Principal, SignedIn), ApiError>,), Error = Infallible> + Clone + use<F>
+where
+    F: Filter<Extract = (Result<Principal, ApiError>,), Error = Infallible> + Clone + Send,
+{
     let app = Arc::clone(app);
-    presented().then(move |presented: Presented| {
+    principal.then(move |outcome: Result<Principal, ApiError>| {
         let app = Arc::clone(&app);
-        async move { app.sign_in(app.authenticate(&presented).await?).await }
+        async move { app.sign_in(outcome?).await }
     })
+}
+
+fn optional<T>(outcome: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match outcome {
+        Err(error) if error.code() == Code::TokenMissing => Ok(None),
+        outcome => outcome.map(Some),
+    }
 }
 
 /// 403 unless the principal has all that is required.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
 use crate::app::{App, AppError};
 use crate::clock::SystemClock;
 use crate::config::{Config, Mistakes, Settings};
 use crate::shutdown::Shutdown;
 use crate::store::{OnLoss, StoreError};
-use crate::{show, telemetry};
+use crate::{routes, show, telemetry};
 
 /// Serve (also what happens without a command)
 #[derive(clap::Args, Debug, Default)]
@@ -37,13 +39,18 @@ enum ServeError {
 
 /// Runs the command.
 pub async fn run(args: Args) -> ExitCode {
+    run_with(args, routes::endpoints).await
+}
+
+/// Runs the command with these routes: a team's own, and [`routes::endpoints`] beside them.
+pub async fn run_with(args: Args, routes: impl FnOnce(&Arc<App>) -> BoxedFilter<(Response,)>) -> ExitCode {
     let config = match read() {
         Ok(config) => config,
         Err(mistakes) => return show::refuse(&mistakes),
     };
     telemetry::init(&config.log);
     let on_loss = if args.accept_data_loss { OnLoss::Accept } else { OnLoss::Refuse };
-    match serve(config, on_loss).await {
+    match serve(config, on_loss, routes).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error}");
@@ -56,7 +63,11 @@ fn read() -> Result<Config, Mistakes> {
     Config::read(&Settings::load(Path::new("."))?)
 }
 
-async fn serve(config: Config, on_loss: OnLoss) -> Result<(), ServeError> {
+async fn serve(
+    config: Config,
+    on_loss: OnLoss,
+    routes: impl FnOnce(&Arc<App>) -> BoxedFilter<(Response,)>,
+) -> Result<(), ServeError> {
     let shutdown = Shutdown::on_signal().map_err(ServeError::Signals)?;
     let address = format!("{}:{}", config.http.host, config.http.port);
     let bind = |source| ServeError::Bind { address: address.clone(), source };
@@ -64,7 +75,8 @@ async fn serve(config: Config, on_loss: OnLoss) -> Result<(), ServeError> {
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     let app = App::open(config, on_loss, Arc::new(SystemClock)).await?;
     info!("listening on http://{}", listener.local_addr().map_err(bind)?);
-    crate::serve(Arc::clone(&app), listener, shutdown).await;
+    let routes = routes(&app);
+    crate::serve_routes(Arc::clone(&app), routes, listener, shutdown).await;
     app.close().await?;
     info!("stopped");
     Ok(())

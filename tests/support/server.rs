@@ -35,30 +35,30 @@ pub struct TestServer {
 impl TestServer {
     /// One for this issuer, with these settings beside the usual.
     pub async fn start(issuer: &TestIssuer, settings: &[(&str, &str)]) -> TestServer {
+        TestServer::start_with(issuer, settings, doorward::routes::endpoints).await
+    }
+
+    /// One with these routes.
+    pub async fn start_with(
+        issuer: &TestIssuer,
+        settings: &[(&str, &str)],
+        routes: impl Routes,
+    ) -> TestServer {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().display().to_string();
         let mut all = vec![("DATA_DIR", data_dir.as_str())];
         all.extend(settings);
-        let mut server = TestServer::start_in(issuer, &all).await;
+        let mut server = TestServer::open(config(issuer, &all).unwrap(), routes).await;
         server._folder = Some(folder);
         server
     }
 
     /// One whose `DATA_DIR` is among the settings.
     pub async fn start_in(issuer: &TestIssuer, settings: &[(&str, &str)]) -> TestServer {
-        TestServer::open(config(issuer, settings).unwrap()).await
+        TestServer::open(config(issuer, settings).unwrap(), doorward::routes::endpoints).await
     }
 
-    /// One of this configuration.
-    pub async fn open(config: Config) -> TestServer {
-        TestServer::open_with(config, doorward::routes::endpoints).await
-    }
-
-    /// One of this configuration, with these routes.
-    pub async fn open_with(
-        config: Config,
-        routes: impl FnOnce(&Arc<App>) -> BoxedFilter<(warp::reply::Response,)>,
-    ) -> TestServer {
+    async fn open(config: Config, routes: impl Routes) -> TestServer {
         let clock = Arc::new(FixedClock::at(NOON));
         let app = App::open(config, OnLoss::Refuse, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -101,6 +101,11 @@ impl Drop for TestServer {
         self.serving.abort();
     }
 }
+
+/// What makes the routes of an app.
+pub trait Routes: FnOnce(&Arc<App>) -> BoxedFilter<(warp::reply::Response,)> {}
+
+impl<F: FnOnce(&Arc<App>) -> BoxedFilter<(warp::reply::Response,)>> Routes for F {}
 
 /// The configuration of a server for this issuer, with these settings in place of the usual.
 pub fn config(issuer: &TestIssuer, settings: &[(&str, &str)]) -> Result<Config, Mistakes> {
