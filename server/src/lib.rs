@@ -23,6 +23,7 @@ mod logins;
 pub mod mint;
 pub mod proxy;
 mod record;
+mod revocation;
 pub mod routes;
 pub mod serve;
 pub mod show;

@@ -1,6 +1,5 @@
 //! `Store`: where the records are right. MongoDB, or sled alone, or memory for tests.
 
-use std::fmt::Debug;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -16,13 +15,16 @@ use crate::user::{User, UserId};
 pub mod embedded;
 pub mod memory;
 pub mod mongo;
+mod notes;
+
+pub use notes::{Mark, Note, NoteKind, Notes};
 
 /// What a store's functions return; boxed, since stores are chosen at start.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Where the records are right. An answer is either what is durably stored or an error: a store that says `Written`
 /// for what it may still lose makes the server acknowledge what never happened.
-pub trait Store: Debug + Send + Sync {
+pub trait Store: Notes {
     /// The record, or none where there never was one. Tombstones are records.
     fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>>;
 
@@ -77,6 +79,14 @@ pub enum StoreError {
         id: UserId,
         /// What is wrong with it.
         detail: String,
+    },
+    /// A note that is larger than one may be.
+    #[error("a note has {bytes} bytes, at most {limit}")]
+    NoteTooLarge {
+        /// How large it would be.
+        bytes: usize,
+        /// How large it may be.
+        limit: usize,
     },
     /// A record that is larger than one may be.
     #[error("the record of {id} has {bytes} bytes, at most {limit}")]

@@ -23,12 +23,14 @@ use crate::clock::Clock;
 use crate::flights::Flights;
 use crate::identities::{AskingRate, Identities};
 use crate::logins::{Logins, to_write};
+use crate::revocation::Denials;
 use crate::store::{Store, StoreError, StoreStatus};
 use crate::user::{Change, ProfileChange, User, UserId};
 use confirm::{Confirmed, Failure};
 use entry::{Age, Entry};
 
 mod confirm;
+mod deny;
 mod entry;
 
 /// A change at Clerk or by another instance is seen after this long at the latest, while the store answers.
@@ -118,6 +120,7 @@ impl UserDirectory {
             flights: Flights::default(),
             late_questions: Arc::new(Semaphore::new(MAX_LATE_QUESTIONS)),
             logins: Logins::default(),
+            denials: Denials::default(),
             reads: AtomicU64::new(1),
             settings,
             store,
@@ -126,11 +129,19 @@ impl UserDirectory {
             clock,
         });
         tokio::spawn(flush_logins_for_ever(Arc::downgrade(&directory)));
+        tokio::spawn(deny::read_denials_for_ever(Arc::downgrade(&directory), None));
         UserDirectory(directory)
+    }
+
+    /// Whether the session and the user of a verified token are let in, as far as this instance has heard. Asks
+    /// nobody.
+    pub fn admit(&self, principal: &Principal) -> Result<(), UserError> {
+        self.0.heard_of(principal)
     }
 
     /// The user of a verified token. Made where there is none.
     pub async fn sign_in(&self, principal: &Principal) -> Result<SignedIn, UserError> {
+        self.admit(principal)?;
         self.find_or_create(&UserId::from(principal)).await
     }
 
@@ -140,6 +151,7 @@ impl UserDirectory {
         principal: &Principal,
         change: ProfileChange,
     ) -> Result<SignedIn, UserError> {
+        self.admit(principal)?;
         self.change(&UserId::from(principal), change).await
     }
 
@@ -158,7 +170,26 @@ impl UserDirectory {
 
     /// Writes down what Clerk said about the user `id`, in a webhook or a list. When this returns, it is stored.
     pub async fn record(&self, id: &UserId, change: Change) -> Result<(), UserError> {
-        self.0.record(id, change).await.map(drop).map_err(Failure::into_answer)
+        let recorded = self.0.record(id, change).await.map_err(Failure::into_answer)?;
+        let told = self.0.tell_standing(&recorded.entry.user).await;
+        told.map_err(|failure| Failure::from(failure).into_answer())
+    }
+
+    /// Has every instance turn this session away. When this returns, it is stored; the others hear of it within
+    /// seconds.
+    pub async fn end_session(&self, session_id: &str) -> Result<(), UserError> {
+        let ended = self.0.end_session(session_id).await;
+        ended.map_err(|failure| Failure::from(failure).into_answer())
+    }
+
+    /// Reads who is turned away, so that a server knows it from its first request on.
+    pub async fn load_denials(&self) -> Result<(), StoreError> {
+        self.0.read_denials(None).await.map(drop)
+    }
+
+    /// How many sessions and users are turned away before their tokens end.
+    pub fn denials(&self) -> usize {
+        self.0.denials.count()
     }
 
     /// Whether the store can be had.
@@ -204,6 +235,7 @@ struct Directory {
     /// Questions to Clerk that nobody waits for any more.
     late_questions: Arc<Semaphore>,
     logins: Logins,
+    denials: Denials,
     /// Numbers reads and writes of the store, so that what was read before a write never replaces it.
     reads: AtomicU64,
 }

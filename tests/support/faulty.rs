@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use doorward::store::memory::MemoryStore;
-use doorward::store::{Pending, Saved, Store, StoreError, StoreStatus};
+use doorward::store::{Mark, Note, NoteKind, Notes, Pending, Saved, Store, StoreError, StoreStatus};
 use doorward::user::{User, UserId};
 use doorward_verifier::UnixTime;
 
@@ -40,6 +40,28 @@ impl FaultyStore {
     {
         let gone = || StoreError::Away { detail: "as asked".to_owned() };
         self.away.load(Ordering::SeqCst).then(|| Box::pin(async move { Err(gone()) }) as Pending<'_, T>)
+    }
+}
+
+impl Notes for FaultyStore {
+    fn note<'a>(&'a self, kind: NoteKind, key: &'a str) -> Pending<'a, Option<Note>> {
+        self.gone().unwrap_or_else(|| self.store.note(kind, key))
+    }
+
+    fn put_note<'a>(&'a self, note: &'a Note, replaces: u64) -> Pending<'a, Saved> {
+        self.gone().unwrap_or_else(|| self.store.put_note(note, replaces))
+    }
+
+    fn notes(&self, kind: NoteKind, since: Option<Mark>) -> Pending<'_, (Vec<Note>, Mark)> {
+        self.gone().unwrap_or_else(|| self.store.notes(kind, since))
+    }
+
+    fn drop_expired_notes(&self, now: UnixTime) -> Pending<'_, u64> {
+        self.gone().unwrap_or_else(|| self.store.drop_expired_notes(now))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 }
 

@@ -10,7 +10,9 @@ use doorward_verifier::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use super::{EmbeddedSettings, OpenError, Pending, Saved, Store, StoreError, StoreStatus};
+use super::{
+    EmbeddedSettings, Mark, Note, NoteKind, Notes, OpenError, Pending, Saved, Store, StoreError, StoreStatus,
+};
 use crate::clock::Clock;
 use crate::envelope::Envelope;
 use crate::record::Record;
@@ -21,6 +23,7 @@ use writer::{Work, Write, Writer};
 
 mod database;
 mod manifest;
+mod note;
 mod writer;
 
 /// Writers that wait for the disk. Beyond them a write is refused at once.
@@ -59,11 +62,35 @@ impl EmbeddedStore {
         Ok(EmbeddedStore { shared, writes })
     }
 
-    fn read(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+    fn db(&self) -> Result<sled::Db, StoreError> {
         let folder = self.shared.folder.load();
-        let folder = folder.as_ref().ok_or_else(|| away("the disk does not take writes"))?;
+        folder.as_ref().map(|folder| folder.db.clone()).ok_or_else(|| away("the disk does not take writes"))
+    }
+
+    fn read_note(&self, kind: NoteKind, key: &str) -> Result<Option<Note>, StoreError> {
+        let key = note::key(kind, key);
+        let bytes = self.db()?.get(&key).map_err(away)?;
+        Ok(bytes.and_then(|bytes| note::open(kind, &key, &bytes)).map(|(_, note)| note))
+    }
+
+    fn read_notes(&self, kind: NoteKind, since: Option<Mark>) -> Result<(Vec<Note>, Mark), StoreError> {
+        let (mut new, since) = (Vec::new(), since.unwrap_or_default());
+        let mut mark = since;
+        for entry in self.db()?.scan_prefix(note::key(kind, "")) {
+            let (key, bytes) = entry.map_err(away)?;
+            let Some((commit, note)) = note::open(kind, &key, &bytes).filter(|(commit, _)| *commit > since.0)
+            else {
+                continue;
+            };
+            mark = mark.max(Mark(commit));
+            new.push(note);
+        }
+        Ok((new, mark))
+    }
+
+    fn read(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let key = user_key(id);
-        match folder.db.get(&key).map_err(away)? {
+        match self.db()?.get(&key).map_err(away)? {
             Some(bytes) => Ok(Some(user(id, &key, &bytes)?)),
             None => Ok(None),
         }
@@ -82,6 +109,29 @@ impl EmbeddedStore {
             })?;
             outcome.await.unwrap_or_else(|_| Err(away("its writer ended")))
         })
+    }
+}
+
+impl Notes for EmbeddedStore {
+    fn note<'a>(&'a self, kind: NoteKind, key: &'a str) -> Pending<'a, Option<Note>> {
+        Box::pin(ready(self.read_note(kind, key)))
+    }
+
+    fn put_note<'a>(&'a self, note: &'a Note, replaces: u64) -> Pending<'a, Saved> {
+        let note = note.clone();
+        self.write(move |reply| Work::PutNote { note, replaces, reply })
+    }
+
+    fn notes(&self, kind: NoteKind, since: Option<Mark>) -> Pending<'_, (Vec<Note>, Mark)> {
+        Box::pin(ready(self.read_notes(kind, since)))
+    }
+
+    fn drop_expired_notes(&self, now: UnixTime) -> Pending<'_, u64> {
+        self.write(move |reply| Work::DropExpiredNotes { now, reply })
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 }
 

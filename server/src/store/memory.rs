@@ -6,16 +6,67 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use doorward_verifier::UnixTime;
 
-use super::{Pending, Saved, Store, StoreStatus};
+use super::{Mark, Note, NoteKind, Notes, Pending, Saved, Store, StoreStatus};
 use crate::user::{User, UserId};
 
 /// Records in a map.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<HashMap<UserId, User>>);
+pub struct MemoryStore {
+    users: Mutex<HashMap<UserId, User>>,
+    notes: Mutex<Vec<(u64, Note)>>,
+}
 
 impl MemoryStore {
     fn users(&self) -> MutexGuard<'_, HashMap<UserId, User>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In the order in which they were written, each with its number.
+    fn notes(&self) -> MutexGuard<'_, Vec<(u64, Note)>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes for MemoryStore {
+    fn note<'a>(&'a self, kind: NoteKind, key: &'a str) -> Pending<'a, Option<Note>> {
+        let found = self
+            .notes()
+            .iter()
+            .find(|(_, note)| note.kind == kind && note.key == key)
+            .map(|(_, note)| note.clone());
+        Box::pin(ready(Ok(found)))
+    }
+
+    fn put_note<'a>(&'a self, note: &'a Note, replaces: u64) -> Pending<'a, Saved> {
+        let mut notes = self.notes();
+        let same = |(_, known): &(u64, Note)| known.kind == note.kind && known.key == note.key;
+        if notes.iter().any(|known| same(known) && known.1.version > replaces) {
+            return Box::pin(ready(Ok(Saved::Overtaken)));
+        }
+        let number = notes.last().map_or(1, |(number, _)| number + 1);
+        notes.retain(|known| !same(known));
+        notes.push((number, note.clone()));
+        Box::pin(ready(Ok(Saved::Written)))
+    }
+
+    fn notes(&self, kind: NoteKind, since: Option<Mark>) -> Pending<'_, (Vec<Note>, Mark)> {
+        let notes = self.notes();
+        let since = since.unwrap_or_default();
+        let new = notes.iter().filter(|(number, note)| note.kind == kind && *number > since.0);
+        let new = new.map(|(_, note)| note.clone()).collect();
+        let mark = notes.last().map_or(since, |(number, _)| Mark(*number));
+        Box::pin(ready(Ok((new, mark))))
+    }
+
+    fn drop_expired_notes(&self, now: UnixTime) -> Pending<'_, u64> {
+        let mut notes = self.notes();
+        let before = notes.len();
+        notes.retain(|(_, note)| note.expires_at >= now);
+        Box::pin(ready(Ok((before - notes.len()) as u64)))
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 }
 

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use doorward_verifier::UnixTime;
+use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
-use mongodb::{Collection, IndexModel};
+use mongodb::{Collection, Database, IndexModel};
 use tracing::warn;
 
-use super::{MongoSettings, OpenError, Pending, Saved, Store, StoreError, StoreStatus};
+use super::{
+    Mark, MongoSettings, Note, NoteKind, Notes, OpenError, Pending, Saved, Store, StoreError, StoreStatus,
+};
 use crate::user::{User, UserId};
 use link::Link;
 
 mod document;
 mod link;
+mod note;
 
-const COLLECTION: &str = "users";
-/// What `users adopt` and other programs look for.
-const INDEXED: [&str; 1] = ["email"];
+/// A contract with other programs.
+const USERS: &str = "users";
+/// Ours alone.
+const NOTES: &str = "doorward_notes";
 const DUPLICATE_KEY: i32 = 11000;
 
 /// MongoDB, or what speaks its protocol.
@@ -34,11 +39,64 @@ impl MongoStore {
     }
 }
 
+impl Notes for MongoStore {
+    fn note<'a>(&'a self, kind: NoteKind, key: &'a str) -> Pending<'a, Option<Note>> {
+        Box::pin(async move {
+            let filter = doc! { "_id": note::id(kind, key) };
+            let found =
+                self.link.run(|database| async move { notes(&database).find_one(filter).await }).await?;
+            Ok(found.and_then(|document| note::from_document(kind, &document)))
+        })
+    }
+
+    fn put_note<'a>(&'a self, note: &'a Note, replaces: u64) -> Pending<'a, Saved> {
+        Box::pin(async move {
+            let (filter, update) = note::upsert(note, replaces);
+            self.link
+                .run(|database| async move {
+                    match notes(&database).update_one(filter, update).upsert(true).await {
+                        Ok(_) => Ok(Saved::Written),
+                        // One is there that the filter does not match: a newer one.
+                        Err(error) if is_duplicate_key(&error) => Ok(Saved::Overtaken),
+                        Err(error) => Err(error),
+                    }
+                })
+                .await
+        })
+    }
+
+    fn notes(&self, kind: NoteKind, since: Option<Mark>) -> Pending<'_, (Vec<Note>, Mark)> {
+        Box::pin(async move {
+            let filter = note::since(kind, since);
+            let find = |database: Database| async move {
+                notes(&database).find(filter).await?.try_collect::<Vec<Document>>().await
+            };
+            let documents = self.link.run(find).await?;
+            let mark = note::mark(&documents, since);
+            Ok((documents.iter().filter_map(|document| note::from_document(kind, document)).collect(), mark))
+        })
+    }
+
+    fn drop_expired_notes(&self, now: UnixTime) -> Pending<'_, u64> {
+        Box::pin(async move {
+            let filter = note::expired(now);
+            let removed =
+                self.link.run(|database| async move { notes(&database).delete_many(filter).await }).await?;
+            Ok(removed.deleted_count)
+        })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
 impl Store for MongoStore {
     fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>> {
         Box::pin(async move {
             let filter = doc! { "_id": id.as_str() };
-            let found = self.link.run(|users| async move { users.find_one(filter).await }).await?;
+            let found =
+                self.link.run(|database| async move { users(&database).find_one(filter).await }).await?;
             found.map(|document| document::to_user(id, &document)).transpose()
         })
     }
@@ -55,12 +113,8 @@ impl Store for MongoStore {
     fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()> {
         Box::pin(async move {
             let updates: Vec<Document> = logins.iter().map(|(id, at)| document::login(id, *at)).collect();
-            let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
-            self.link
-                .run(|users| async move {
-                    users.client().database(&users.namespace().db).run_command(command).await.map(drop)
-                })
-                .await
+            let command = doc! { "update": USERS, "updates": updates, "ordered": false };
+            self.link.run(|database| async move { database.run_command(command).await.map(drop) }).await
         })
     }
 
@@ -81,8 +135,8 @@ impl MongoStore {
     async fn insert(&self, user: &User) -> Result<Saved, StoreError> {
         let document = document::new(user);
         self.link
-            .run(|users| async move {
-                match users.insert_one(document).await {
+            .run(|database| async move {
+                match users(&database).insert_one(document).await {
                     Ok(_) => Ok(Saved::Written),
                     Err(error) if is_duplicate_key(&error) => Ok(Saved::Overtaken),
                     Err(error) => Err(error),
@@ -97,35 +151,49 @@ impl MongoStore {
         let absent =
             if before.revision == 0 { self.absent_fields(&after.clerk_id).await? } else { Vec::new() };
         let (filter, update) = document::update(before, after, &absent);
-        let updated = self.link.run(|users| async move { users.update_one(filter, update).await }).await?;
+        let updated = self
+            .link
+            .run(|database| async move { users(&database).update_one(filter, update).await })
+            .await?;
         Ok(if updated.matched_count == 1 { Saved::Written } else { Saved::Overtaken })
     }
 
     /// Of a document that another program made: which of our fields it does not have.
     async fn absent_fields(&self, id: &UserId) -> Result<Vec<&'static str>, StoreError> {
         let filter = doc! { "_id": id.as_str() };
-        let found = self.link.run(|users| async move { users.find_one(filter).await }).await?;
+        let found = self.link.run(|database| async move { users(&database).find_one(filter).await }).await?;
         Ok(document::absent(&found.unwrap_or_default()))
     }
 }
 
+fn users(database: &Database) -> Collection<Document> {
+    database.collection(USERS)
+}
+
+fn notes(database: &Database) -> Collection<Document> {
+    database.collection(NOTES)
+}
+
 /// Asks for an answer.
-async fn ask(users: &Collection<Document>) -> Result<(), Error> {
-    users.find_one(doc! { "_id": "" }).await.map(drop)
+async fn ask(database: &Database) -> Result<(), Error> {
+    users(database).find_one(doc! { "_id": "" }).await.map(drop)
 }
 
 /// Asks for everything that is needed before it is ready.
-async fn prepare(users: &Collection<Document>) -> Result<(), Error> {
-    ask(users).await?;
-    let indexes = INDEXED.map(|field| IndexModel::builder().keys(doc! { field: 1 }).build());
-    match users.create_indexes(indexes).await {
-        Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
-            // An index with other options, or no right to make one: slower for others, and no reason to stay away.
-            warn!(%error, "the indexes of the users could not be made");
-            Ok(())
+async fn prepare(database: &Database) -> Result<(), Error> {
+    ask(database).await?;
+    for (collection, keys) in
+        [(users(database), doc! { "email": 1 }), (notes(database), doc! { "kind": 1, "at": 1 })]
+    {
+        match collection.create_index(IndexModel::builder().keys(keys).build()).await {
+            Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
+                // One with other options, or no right to make one: slower for others, and no reason to stay away.
+                warn!(collection = collection.name(), %error, "an index could not be made");
+            }
+            outcome => drop(outcome?),
         }
-        outcome => outcome.map(drop),
     }
+    Ok(())
 }
 
 /// findAndModify says it in one way, insert and update in another.

@@ -14,10 +14,10 @@ use tracing::{error, warn};
 
 use super::database::{self, HEAD_KEY};
 use super::manifest::{Head, Manifest};
-use super::{Shared, away, record, user_key};
+use super::{Shared, away, note, record, user_key};
 use crate::envelope::{Envelope, MAX_VALUE_BYTES};
 use crate::record::Record;
-use crate::store::{EmbeddedSettings, OnLoss, OpenError, Saved, StoreError};
+use crate::store::{EmbeddedSettings, Note, OnLoss, OpenError, Saved, StoreError};
 use crate::telemetry;
 use crate::user::{User, UserId};
 
@@ -37,6 +37,8 @@ pub(super) struct Write {
 pub(super) enum Work {
     Save { before: Option<u64>, after: Box<User>, reply: Reply<Saved> },
     RecordLogins { logins: Vec<(UserId, UnixTime)>, reply: Reply<()> },
+    PutNote { note: Note, replaces: u64, reply: Reply<Saved> },
+    DropExpiredNotes { now: UnixTime, reply: Reply<u64> },
     Close { reply: Reply<()> },
 }
 
@@ -116,6 +118,12 @@ impl Writer {
                 }
                 Work::RecordLogins { logins, reply } => {
                     acknowledgements.push(draft.record_logins(&logins).acknowledge(reply));
+                }
+                Work::PutNote { note, replaces, reply } => {
+                    acknowledgements.push(draft.put_note(&note, replaces).acknowledge(reply));
+                }
+                Work::DropExpiredNotes { now, reply } => {
+                    acknowledgements.push(draft.drop_expired_notes(now).acknowledge(reply));
                 }
                 Work::Close { reply } => closing = Some(reply),
             }
@@ -207,6 +215,8 @@ fn refuse(group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
         match work {
             Work::Save { reply, .. } => drop(reply.send(Err(refused()))),
             Work::RecordLogins { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::PutNote { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::DropExpiredNotes { reply, .. } => drop(reply.send(Err(refused()))),
             Work::Close { reply } => closing = Some(reply),
         }
     }
@@ -216,7 +226,8 @@ fn refuse(group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
 /// What a group comes to, before it is written. Later writes of the group see the earlier ones.
 struct Draft<'a> {
     db: &'a sled::Db,
-    written: HashMap<Vec<u8>, Vec<u8>>,
+    /// None for what is removed.
+    written: HashMap<Vec<u8>, Option<Vec<u8>>>,
     head: Head,
     now: UnixTime,
 }
@@ -234,7 +245,10 @@ impl<'a> Draft<'a> {
     fn finish(self) -> (sled::Batch, Head) {
         let mut batch = sled::Batch::default();
         for (key, value) in self.written {
-            batch.insert(key, value);
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
         }
         (batch, self.head)
     }
@@ -268,10 +282,36 @@ impl<'a> Draft<'a> {
         let parsed = |bytes: &[u8]| {
             record(&key, bytes).map_err(|detail| StoreError::Unreadable { id: id.clone(), detail })
         };
-        match self.written.get(&key) {
-            Some(bytes) => Ok(Some(parsed(bytes)?)),
-            None => self.db.get(&key).map_err(away)?.map(|bytes| parsed(&bytes)).transpose(),
+        self.get(&key)?.map(|bytes| parsed(&bytes)).transpose()
+    }
+
+    fn put_note(&mut self, note: &Note, replaces: u64) -> Result<Saved, StoreError> {
+        let key = note::key(note.kind, &note.key);
+        let known = self.get(&key)?.and_then(|bytes| note::open(note.kind, &key, &bytes));
+        if known.is_some_and(|(_, known)| known.version > replaces) {
+            return Ok(Saved::Overtaken);
         }
+        let value = note::seal(note, self.head.revision, self.now);
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(StoreError::NoteTooLarge { bytes: value.len(), limit: MAX_VALUE_BYTES });
+        }
+        self.write(key, Some(value))?;
+        Ok(Saved::Written)
+    }
+
+    fn drop_expired_notes(&mut self, now: UnixTime) -> Result<u64, StoreError> {
+        let mut expired = Vec::new();
+        for entry in self.db.scan_prefix(note::PREFIX) {
+            let (key, value) = entry.map_err(away)?;
+            if Envelope::open(&key, &value).is_ok_and(|envelope| envelope.expires_at < now) {
+                expired.push(key.to_vec());
+            }
+        }
+        // One that was written anew in this group stays.
+        expired.retain(|key| !self.written.contains_key(key));
+        let dropped = expired.len() as u64;
+        expired.into_iter().try_for_each(|key| self.write(key, None))?;
+        Ok(dropped)
     }
 
     fn put(&mut self, id: &UserId, record: &Record) -> Result<(), StoreError> {
@@ -282,15 +322,24 @@ impl<'a> Draft<'a> {
         if value.len() > MAX_VALUE_BYTES {
             return Err(StoreError::TooLarge { id: id.clone(), bytes: value.len(), limit: MAX_VALUE_BYTES });
         }
-        match self.written.get(&key) {
-            Some(replaced) => self.head.remove(&key, replaced),
-            None => {
-                if let Some(replaced) = self.db.get(&key).map_err(away)? {
-                    self.head.remove(&key, &replaced);
-                }
-            }
+        self.write(key, Some(value))
+    }
+
+    /// What is there now, with what this group has written.
+    fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        match self.written.get(key) {
+            Some(value) => Ok(value.as_deref().map(sled::IVec::from)),
+            None => self.db.get(key).map_err(away),
         }
-        self.head.add(&key, &value);
+    }
+
+    fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        if let Some(replaced) = self.get(&key)? {
+            self.head.remove(&key, &replaced);
+        }
+        if let Some(value) = &value {
+            self.head.add(&key, value);
+        }
         self.written.insert(key, value);
         Ok(())
     }

@@ -211,11 +211,11 @@ fn revision(user: &User) -> i64 {
 }
 
 /// `UnixTime` ends long before `i64` does.
-fn to_date(time: UnixTime) -> DateTime {
+pub(super) fn to_date(time: UnixTime) -> DateTime {
     DateTime::from_millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What is before 1970 is 1970.
-fn to_time(date: DateTime) -> UnixTime {
+pub(super) fn to_time(date: DateTime) -> UnixTime {
     UnixTime::from_millis(u64::try_from(date.timestamp_millis()).unwrap_or_default())
 }

@@ -6,16 +6,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use mongodb::bson::Document;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
-use mongodb::{Client, Collection};
+use mongodb::{Client, Database};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::super::{MongoSettings, OpenError, StoreError};
-use super::{COLLECTION, prepare};
+use super::prepare;
 use crate::telemetry;
 
 /// The driver's own default of 10 is a tenth of other drivers'.
@@ -39,7 +38,7 @@ const READY_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Link {
     options: MongoSettings,
     /// None until the connection string is resolved: `mongodb+srv` needs DNS for it.
-    users: ArcSwapOption<Collection<Document>>,
+    database: ArcSwapOption<Database>,
     ready: AtomicBool,
     lost: Notify,
     slots: Arc<Semaphore>,
@@ -51,7 +50,7 @@ impl Link {
         check(settings.uri.expose())?;
         let link = Arc::new(Link {
             options: settings.clone(),
-            users: ArcSwapOption::empty(),
+            database: ArcSwapOption::empty(),
             ready: AtomicBool::new(false),
             lost: Notify::new(),
             slots: Arc::new(Semaphore::new(POOL as usize)),
@@ -72,19 +71,16 @@ impl Link {
 
     /// Runs an operation in a task of its own. A driver's future that is dropped half-way loses its connection, and
     /// one that hangs keeps it: so nobody waits for it longer than the limit, and it is ended a while later.
-    pub(super) async fn run<T, F>(
-        &self,
-        operation: impl FnOnce(Collection<Document>) -> F,
-    ) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let users = self.users.load_full().filter(|_| self.is_ready());
-        let users = users.ok_or_else(|| away("it did not answer lately"))?;
+        let database = self.database.load_full().filter(|_| self.is_ready());
+        let database = database.ok_or_else(|| away("it did not answer lately"))?;
         let slot = timeout(SLOT_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(slot)) = slot else { return Err(StoreError::Busy) };
-        let operation = operation(Collection::clone(&users));
+        let operation = operation(Database::clone(&database));
         let mut task = tokio::spawn(async move {
             let _slot = slot;
             operation.await
@@ -121,18 +117,18 @@ impl Link {
 
     /// Asks for an answer, and for the indexes if it was away.
     async fn ask(&self) -> Result<(), Error> {
-        let users = match self.users.load_full() {
-            Some(users) => users,
+        let database = match self.database.load_full() {
+            Some(database) => database,
             None => {
-                let users = Arc::new(connect(&self.options).await?);
-                self.users.store(Some(Arc::clone(&users)));
-                users
+                let database = Arc::new(connect(&self.options).await?);
+                self.database.store(Some(Arc::clone(&database)));
+                database
             }
         };
         if self.is_ready() {
-            return super::ask(&users).await;
+            return super::ask(&database).await;
         }
-        prepare(&users).await?;
+        prepare(&database).await?;
         if !self.ready.swap(true, Ordering::SeqCst) {
             telemetry::database_ready("mongodb");
         }
@@ -141,8 +137,8 @@ impl Link {
 
     pub(super) async fn close(&self) {
         self.ready.store(false, Ordering::SeqCst);
-        if let Some(users) = self.users.swap(None) {
-            users.client().clone().shutdown().await;
+        if let Some(database) = self.database.swap(None) {
+            database.client().clone().shutdown().await;
         }
     }
 }
@@ -167,7 +163,7 @@ async fn watch(link: Weak<Link>) {
 }
 
 /// Nothing is sent yet, other than to DNS where the connection string wants it.
-async fn connect(settings: &MongoSettings) -> Result<Collection<Document>, Error> {
+async fn connect(settings: &MongoSettings) -> Result<Database, Error> {
     let mut options = ClientOptions::parse(settings.uri.expose()).await?;
     options.app_name.get_or_insert_with(|| "doorward".to_owned());
     options.max_pool_size = Some(POOL);
@@ -179,8 +175,7 @@ async fn connect(settings: &MongoSettings) -> Result<Collection<Document>, Error
     options.write_concern.get_or_insert(majority);
     // Commands carry what is in the documents.
     options.tracing_max_document_length_bytes = Some(0);
-    let client = Client::with_options(options)?;
-    Ok(client.database(&settings.database).collection(COLLECTION))
+    Ok(Client::with_options(options)?.database(&settings.database))
 }
 
 /// What the driver refuses in words that do not help.
