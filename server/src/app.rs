@@ -16,6 +16,7 @@ use crate::store::{
     self, EmbeddedSettings, MongoSettings, OnLoss, OpenError, Store, StoreError, StoreSettings,
 };
 use crate::users::{ASK_AGAIN, DirectorySettings, UserDirectory};
+use crate::webhooks::Webhooks;
 
 /// A server that is being replaced has let go of its folders by then.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ pub struct App {
     pub keys: KeySource,
     /// What finds users.
     pub users: UserDirectory,
+    /// What takes Clerk's events, where there is a secret that they are signed with.
+    pub webhooks: Option<Webhooks>,
     /// What tells the time.
     pub clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
@@ -70,9 +73,13 @@ impl App {
         let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
         let store = store::open(store_settings(&config, on_loss), Arc::clone(&clock)).await?;
         let keys = KeySource::open(key_settings, Some(Arc::clone(&cache)), Arc::clone(&clock));
+        let webhooks = config.clerk.webhook_secrets.clone();
+        let webhooks = webhooks.map(|secrets| Webhooks::new(secrets, Arc::clone(&store), Arc::clone(&clock)));
         let users = directory(&config, store, &cache, clerk, &clock);
+        // A store that is away is read when it is back.
+        let _denials = users.load_denials().await;
         let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
-        Ok(Arc::new(App { config, verifier, keys, users, clock, proxies, cache }))
+        Ok(Arc::new(App { config, verifier, keys, users, webhooks, clock, proxies, cache }))
     }
 
     /// Writes down what is still in memory, and gives the folders back.

@@ -169,14 +169,19 @@ impl App {
     /// 401 for whatever the token lacks, 503 when that can't be told.
     pub async fn authenticate(&self, presented: &Presented) -> Result<Principal, ApiError> {
         let request = presented.request();
-        self.check(&request).await.map_err(refuse)
+        let principal = self.check(&request).await.map_err(refuse)?;
+        self.users.admit(&principal)?;
+        Ok(principal)
     }
 
     /// As [`App::authenticate`], with the debug fallback.
     pub(crate) async fn session(&self, presented: &Presented) -> Result<Session, ApiError> {
         let request = presented.request();
         match self.check(&request).await {
-            Ok(principal) => Ok(Session::Verified(principal)),
+            Ok(principal) => {
+                self.users.admit(&principal)?;
+                Ok(Session::Verified(principal))
+            }
             Err(VerifyError::KeysUnavailable { .. }) if self.falls_back() => {
                 self.judge_unverified(&request).map(Session::Unverified).map_err(refuse)
             }

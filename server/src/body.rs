@@ -102,17 +102,24 @@ where
     if !is_json(headers) {
         return Err(ApiError::new(Code::UnsupportedMediaType));
     }
+    let bytes = read_all(body).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let what: String = error.to_string().chars().take(MAX_DETAIL_CHARS).collect();
+        ApiError::because(Code::MalformedBody, what)
+    })
+}
+
+/// A request's bytes, from a body as warp hands it on.
+pub(crate) async fn read_all<C: Buf>(
+    body: impl Stream<Item = Result<C, warp::Error>>,
+) -> Result<Vec<u8>, ApiError> {
     let gather = async |mut gathered: Vec<u8>, chunk: C| {
         gathered.put(chunk);
         Ok(gathered)
     };
     // What cut it off is in the body's verdict, which the gate has.
     let ended_early = |_| ApiError::because(Code::MalformedBody, "the body ended early");
-    let bytes = body.try_fold(Vec::new(), gather).await.map_err(ended_early)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let what: String = error.to_string().chars().take(MAX_DETAIL_CHARS).collect();
-        ApiError::because(Code::MalformedBody, what)
-    })
+    body.try_fold(Vec::new(), gather).await.map_err(ended_early)
 }
 
 /// `application/json`, with or without parameters. Asked for, so that no page can send it without a preflight.

@@ -248,6 +248,13 @@ impl From<ClerkUser> for Identity {
     }
 }
 
+impl Identity {
+    /// The same, as of `at` where it does not say of when it is.
+    pub(crate) fn dated(self, at: UnixTime) -> Identity {
+        if self.updated_at == UnixTime::default() { Identity { updated_at: at, ..self } } else { self }
+    }
+}
+
 /// RFC 5321 section 4.5.3.1: 64 for the local part, 255 for the domain.
 const MAX_EMAIL_BYTES: usize = 320;
 /// Clerk allows 256 characters; four bytes each at most.

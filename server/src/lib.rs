@@ -63,3 +63,4 @@ pub async fn serve_routes(
     let front = front::front(&app, routes::answering_all(routes));
     listen::listen(listener, front, shutdown).await;
 }
+pub mod webhooks;

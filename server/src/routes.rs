@@ -8,6 +8,7 @@ mod ready;
 mod register;
 mod root;
 mod verify;
+mod webhook;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -35,6 +36,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("/api/users/me", "GET, HEAD, OPTIONS"),
     ("/api/auth/register", "POST, OPTIONS"),
     ("/api/auth/verify", "GET, HEAD, OPTIONS"),
+    (WEBHOOK, "POST, OPTIONS"),
     ("/.well-known/jwks.json", "GET, HEAD, OPTIONS"),
 ];
 
@@ -52,6 +54,8 @@ pub fn endpoints(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .or(register::post(app))
         .unify()
         .or(verify::get(app))
+        .unify()
+        .or(webhook::post(app))
         .unify()
         .or(jwks::get(app))
         .unify();
