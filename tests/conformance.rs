@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::store::{Saved, Store, StoreError, StoreStatus};
+use doorward::store::{Note, NoteKind, Saved, Store, StoreError, StoreStatus};
 use doorward::user::{Change, Identity, ProfileChange, User, UserId};
 use doorward_verifier::UnixTime;
 use mongodb::bson::{Bson, DateTime, doc};
@@ -39,7 +39,7 @@ fn shared_with_others(kind: Kind) -> bool {
     matches!(kind, Kind::Ferretdb | Kind::MongoJava)
 }
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 16] = [
     row!(a_user_who_was_never_saved_is_none, every),
     row!(what_is_saved_is_loaded_again, every),
     row!(what_is_saved_is_there_after_reopening, lasting),
@@ -49,6 +49,10 @@ const ROWS: [Row; 12] = [
     row!(no_change_of_many_at_once_is_lost, Kind::is_atomic),
     row!(sign_ins_move_forward_and_count_as_no_write, every),
     row!(a_tombstone_keeps_nothing_personal, every),
+    row!(a_note_is_read_again_and_outlives_older_ones, every),
+    row!(of_many_notes_at_once_one_is_the_first, Kind::is_atomic),
+    row!(notes_are_listed_from_a_mark_on, every),
+    row!(expired_notes_are_removed, every),
     row!(fields_of_others_survive_every_write, shared_with_others),
     row!(a_record_that_others_made_is_taken_up, shared_with_others),
     row!(a_record_that_can_not_be_read_is_left_alone, shared_with_others),
@@ -265,6 +269,75 @@ async fn a_tombstone_keeps_nothing_personal(fixture: Arc<Fixture>) {
         None,
         "it is final"
     );
+}
+
+fn note(kind: NoteKind, key: &str, version: u64) -> Note {
+    Note {
+        kind,
+        key: key.to_owned(),
+        version,
+        value: format!(r#"{{"a":"\"{version}\" ñ"}}"#),
+        expires_at: NOON,
+    }
+}
+
+async fn put(store: &dyn Store, note: &Note, replaces: u64) -> Saved {
+    store.put_note(note, replaces).await.expect("the store answers")
+}
+
+async fn a_note_is_read_again_and_outlives_older_ones(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    let read = async || store.note(NoteKind::Denial, "user_1").await.expect("the store answers");
+    assert_eq!(read().await, None);
+    let [one, two, three] = [1, 2, 3].map(|version| note(NoteKind::Denial, "user_1", version));
+    assert_eq!(put(&*store, &two, 0).await, Saved::Written, "there is none to replace");
+    assert_eq!(put(&*store, &one, 1).await, Saved::Overtaken);
+    assert_eq!(read().await, Some(two));
+    assert_eq!(put(&*store, &three, 2).await, Saved::Written);
+    assert_eq!(put(&*store, &three, u64::MAX).await, Saved::Written);
+    assert_eq!(read().await, Some(three));
+    assert_eq!(store.note(NoteKind::Receipt, "user_1").await.expect("an answer"), None, "another kind");
+}
+
+async fn of_many_notes_at_once_one_is_the_first(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    let writers = (1..=30).map(|version| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { put(&*store, &note(NoteKind::Lease, "keys", version), 0).await })
+    });
+    let mut written = 0;
+    for writer in writers.collect::<Vec<_>>() {
+        written += usize::from(writer.await.expect("no panic") == Saved::Written);
+    }
+    assert_eq!(written, 1);
+}
+
+async fn notes_are_listed_from_a_mark_on(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    let list = async |mark| store.notes(NoteKind::Denial, mark).await.expect("the store answers");
+    let (none, mark) = list(None).await;
+    assert!(none.is_empty());
+    let one = note(NoteKind::Denial, "user_1", 1);
+    put(&*store, &one, 0).await;
+    put(&*store, &note(NoteKind::Receipt, "msg_1", 1), 0).await;
+    let (new, mark) = list(Some(mark)).await;
+    assert_eq!(new, [one.clone()]);
+    let two = note(NoteKind::Denial, "user_2", 1);
+    put(&*store, &two, 0).await;
+    assert!(list(Some(mark)).await.0.contains(&two));
+    let (mut all, _) = list(None).await;
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    assert_eq!(all, [one, two]);
+}
+
+async fn expired_notes_are_removed(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    let later = NOON.plus(Duration::from_secs(60));
+    let lasting = Note { expires_at: later, ..note(NoteKind::Denial, "user_2", 1) };
+    put(&*store, &note(NoteKind::Denial, "user_1", 1), 0).await;
+    put(&*store, &lasting, 0).await;
+    assert_eq!(store.drop_expired_notes(NOON.plus(Duration::from_secs(1))).await.expect("an answer"), 1);
+    assert_eq!(store.notes(NoteKind::Denial, None).await.expect("an answer").0, [lasting]);
 }
 
 async fn fields_of_others_survive_every_write(fixture: Arc<Fixture>) {

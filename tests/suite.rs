@@ -20,3 +20,4 @@ mod logs;
 mod outage;
 mod users;
 mod vectors;
+mod webhooks;

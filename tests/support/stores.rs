@@ -86,6 +86,11 @@ impl Fixture {
         client.database(&self.database).collection("users")
     }
 
+    /// Its name on the server.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// The folder that is this fixture's.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -94,7 +99,8 @@ impl Fixture {
     /// Removes it.
     pub async fn remove(self) {
         if let Kind::Ferretdb | Kind::MongoJava = self.kind {
-            self.collection().await.drop().await.expect("the collection is dropped");
+            let client = Client::with_uri_str(self.uri()).await.expect("a client");
+            client.database(&self.database).drop().await.expect("the database is dropped");
         }
     }
 
