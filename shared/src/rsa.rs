@@ -62,7 +62,8 @@ impl PublicKey {
 
         let mut power = vec![Pair::ZERO; shape.pairs];
         let mut exponent = shape.digits - 1;
-        power[exponent / 2] = if exponent % 2 == 0 { Pair::new(1.0, 0.0) } else { Pair::new(0.0, 1.0) };
+        power[exponent / 2] =
+            if exponent.is_multiple_of(2) { Pair::new(1.0, 0.0) } else { Pair::new(0.0, 1.0) };
         let mut folds = Vec::new();
         let (mut cut, mut digits) = (2 * shape.pairs, 4);
         while cut < 4 * shape.pairs {
@@ -157,7 +158,7 @@ impl PublicKey {
         let quotient = Pair::splat(quotient);
         let mut before = Pair::ZERO;
         for (column, n) in columns[at / 2..].iter_mut().zip(&self.n) {
-            *column = *column - quotient * if at % 2 == 0 { *n } else { before.between(*n) };
+            *column = *column - quotient * if at.is_multiple_of(2) { *n } else { before.between(*n) };
             before = *n;
         }
     }

@@ -1,4 +1,5 @@
 //! Wycheproof's vectors for RSASSA-PKCS1-v1_5, through every RSA implementation that there is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use doorward_verifier::{Algorithm, OwnRsa, Rsa};
 use wycheproof::TestResult;
