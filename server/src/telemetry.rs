@@ -130,11 +130,24 @@ pub fn hash_user_ids(hash: bool) {
     HASH_USER_IDS.store(hash, Ordering::Relaxed);
 }
 
-/// A user id as `LOG_USER_ID` has it written: plain, or as the first 12 hexadecimal digits of its SHA-256, which are
-/// the same in every line and enough to tell users apart.
+/// A user id as `LOG_USER_ID` has it written: plain, or as a hash.
 pub fn shown_user_id(user_id: &str) -> String {
-    if !HASH_USER_IDS.load(Ordering::Relaxed) {
-        return user_id.to_owned();
-    }
+    if HASH_USER_IDS.load(Ordering::Relaxed) { hashed(user_id) } else { user_id.to_owned() }
+}
+
+/// The first 12 hexadecimal digits of its SHA-256: the same in every line, and enough to tell users apart.
+fn hashed(user_id: &str) -> String {
     Sha256::digest(user_id).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hashed_user_id_is_the_same_every_time_and_no_other() {
+        assert_eq!(hashed("user_1"), hashed("user_1"));
+        assert_ne!(hashed("user_1"), hashed("user_2"));
+        assert_eq!(hashed("user_1").len(), 12);
+    }
 }

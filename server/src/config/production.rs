@@ -126,10 +126,10 @@ impl Judged<'_> {
         if let Some(http) = self.http {
             check_origins_of(reader, "CORS_ORIGINS", http.cors_origins.iter().map(String::as_str));
         }
-        if let Some(AuthorizedParties::Only(parties)) = self.tokens.map(|tokens| &tokens.authorized_parties) {
-            if reader.is_set("AUTHORIZED_PARTIES") {
-                check_origins_of(reader, "AUTHORIZED_PARTIES", parties.iter().map(|party| party.as_str()));
-            }
+        if let Some(AuthorizedParties::Only(parties)) = self.tokens.map(|tokens| &tokens.authorized_parties)
+            && reader.is_set("AUTHORIZED_PARTIES")
+        {
+            check_origins_of(reader, "AUTHORIZED_PARTIES", parties.iter().map(|party| party.as_str()));
         }
     }
 }

@@ -132,16 +132,11 @@ fn agree(
     frontend_api: Option<&Issuer>,
     named: &[Issuer],
 ) {
-    if let (Some(key), Some(api)) = (key, frontend_api) {
-        if key.host() != api.host() {
-            let expected = format!("{}, which the publishable key names", key.host());
-            reader.note(Mistake::new(
-                "CLERK_FRONTEND_API",
-                expected,
-                api.host(),
-                "take both from one instance",
-            ));
-        }
+    if let (Some(key), Some(api)) = (key, frontend_api)
+        && key.host() != api.host()
+    {
+        let expected = format!("{}, which the publishable key names", key.host());
+        reader.note(Mistake::new("CLERK_FRONTEND_API", expected, api.host(), "take both from one instance"));
     }
     let Some(own) = key.map(PublishableKey::issuer).or(frontend_api) else { return };
     for other in named.iter().filter(|name| *name != own && is_instance_host(name.host())) {
