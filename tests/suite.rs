@@ -8,12 +8,15 @@
 )]
 
 mod api;
+mod cli;
+mod compose;
 mod config;
 mod conformance;
 mod convergence;
 mod cors;
 mod damage;
 mod debug;
+mod doctor;
 mod keys;
 mod library;
 mod logs;

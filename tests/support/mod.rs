@@ -7,7 +7,9 @@
     reason = "a test that finds what it did not expect fails, and says so"
 )]
 
+pub mod canned;
 pub mod clerk;
+pub mod command;
 pub mod faulty;
 pub mod issuer;
 pub mod keys;
