@@ -16,6 +16,7 @@ mod convergence;
 mod cors;
 mod damage;
 mod debug;
+mod differential;
 mod doctor;
 mod keys;
 mod library;

@@ -484,3 +484,30 @@ fn no_two_vectors_have_one_name() {
     }
     assert!(names.len() >= 400);
 }
+
+#[test]
+fn the_readme_lists_every_code_in_order() {
+    let readme = std::fs::read_to_string(vectors_folder().join("README.md")).unwrap();
+    let rows = readme.lines().skip_while(|line| *line != "| code | reason |").skip(2);
+    let expected = Code::ALL.iter().map(|code| format!("| `{code}` | `{}` |", code.reason()));
+    assert_eq!(rows.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+/// Attack class 37: a pattern that remembers, or goes back.
+#[test]
+fn a_verdict_is_the_same_a_thousand_times() {
+    let [(_, parties), (_, issuers)] = ["parties", "issuer"].map(|name| {
+        let family =
+            families(&vectors_folder()).into_iter().find(|(path, _)| path.ends_with(format!("{name}.json")));
+        family.unwrap()
+    });
+    let one_of_each = ["parties/several-2", "parties/not-long", "issuer/long", "issuer/trailing-newline"];
+    for name in one_of_each {
+        let family = if name.starts_with("parties") { &parties } else { &issuers };
+        let case = family.cases.iter().find(|case| case.name == name).unwrap();
+        let first = run(family, case, &AwsLcRsa);
+        for _ in 0..1000 {
+            assert_eq!(run(family, case, &AwsLcRsa), first, "{name}");
+        }
+    }
+}

@@ -116,6 +116,7 @@ def bodies(f):
     largest = "x" * rule_webhooks.MAX_BODY_BYTES
     case(f, "body-largest", "256 KiB", triple(signature=sign(body=largest)), body=largest)
     case(f, "body-too-large", "one byte more", triple(signature=sign(body=largest + "x")), "body-too-large", body=largest + "x")
+    case(f, "body-too-large-forged", "the size is looked at before the signature", triple(signature="v1,x"), "body-too-large", body=largest + "x")
 
 
 def secrets(f):
