@@ -321,7 +321,7 @@ async fn notes_are_listed_from_a_mark_on(fixture: Arc<Fixture>) {
     put(&*store, &one, 0).await;
     put(&*store, &note(NoteKind::Receipt, "msg_1", 1), 0).await;
     let (new, mark) = list(Some(mark)).await;
-    assert_eq!(new, [one.clone()]);
+    assert_eq!(new, std::slice::from_ref(&one));
     let two = note(NoteKind::Denial, "user_2", 1);
     put(&*store, &two, 0).await;
     assert!(list(Some(mark)).await.0.contains(&two));

@@ -8,8 +8,12 @@ use doorward::clerk::{ClerkApi, ClerkError, ClerkSettings, ClerkSettingsError};
 use doorward::clock::{Clock, FixedClock};
 use doorward::keys::{FetchError, KeyOrigin, KeySettings, KeySource, KeysError};
 use doorward_verifier::{AwsLcRsa, DEFAULT_HARD_AGE, Issuer, KeyId, KeySet, Lookup};
+use futures_util::future::join_all;
+use mongodb::bson::{Document, doc};
 use tests::clerk::{FakeClerk, Mood, SECRET_KEY, jwks};
-use tests::stores::NOON;
+use tests::faulty::FaultyStore;
+use tests::logs::Logs;
+use tests::stores::{Fixture, Kind, NOON};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -46,6 +50,7 @@ impl Setup {
             hard_age: DEFAULT_HARD_AGE,
             denied: Vec::new(),
             rsa: Arc::new(AwsLcRsa),
+            store: None,
         };
         KeySource::open(settings, cache, self.clock())
     }
@@ -317,6 +322,7 @@ async fn what_is_passed_on_has_no_private_member_and_no_denied_key() {
         hard_age: DEFAULT_HARD_AGE,
         denied: vec![kid("ins_2")],
         rsa: Arc::new(AwsLcRsa),
+        store: None,
     };
     let keys = KeySource::open(settings, None, setup.clock());
     keys.for_kid(&kid("ins_1")).await.expect("fetched");
@@ -365,6 +371,7 @@ async fn a_configured_key_is_always_there_and_nothing_is_fetched() {
         hard_age: DEFAULT_HARD_AGE,
         denied: Vec::new(),
         rsa: Arc::new(AwsLcRsa),
+        store: None,
     };
     let keys = KeySource::open(settings, None, setup.clock());
     setup.clock.advance(1000 * HOUR);
@@ -403,4 +410,139 @@ async fn keys_and_secrets_do_not_travel_in_the_clear() {
         });
         assert!(matches!(api, Err(ClerkSettingsError::Address { .. })), "{url}");
     }
+}
+
+/// Instances over one store, each with its own memory and none with a disk.
+struct Instances {
+    setup: Setup,
+    fixture: Fixture,
+    keys: Vec<KeySource>,
+}
+
+impl Instances {
+    async fn new(count: usize) -> Instances {
+        let (setup, fixture) = (Setup::new().await, Fixture::new(Kind::MongoJava));
+        let mut instances = Instances { setup, fixture, keys: Vec::new() };
+        for _ in 0..count {
+            let keys = instances.start(instances.setup.clerk.issuer()).await;
+            instances.keys.push(keys);
+        }
+        instances
+    }
+
+    async fn start(&self, issuer: Issuer) -> KeySource {
+        let settings = KeySettings {
+            issuer,
+            origin: KeyOrigin::Published(self.setup.clerk.api()),
+            hard_age: DEFAULT_HARD_AGE,
+            denied: Vec::new(),
+            rsa: Arc::new(AwsLcRsa),
+            store: Some(self.fixture.open().await),
+        };
+        KeySource::open(settings, None, self.setup.clock())
+    }
+
+    /// All of them need this key at once.
+    async fn need(&self, name: &str) {
+        let needing = self.keys.iter().map(|keys| async { keys.for_kid(&kid(name)).await.map(drop) });
+        for outcome in join_all(needing).await {
+            outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    async fn copy(&self) -> mongodb::Collection<Document> {
+        let users = self.fixture.collection().await;
+        users.client().database(&users.namespace().db).collection("doorward_notes")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_instances_that_need_keys_at_once_one_fetches_and_the_others_read() {
+    let instances = Instances::new(10).await;
+    instances.setup.clerk.be(Mood::Slow(Duration::from_millis(100)));
+    instances.need("ins_1").await;
+    assert_eq!(instances.setup.clerk.jwks_requests(), 1, "at the start");
+    instances.setup.clock.advance(Duration::from_secs(40));
+    instances.setup.clerk.publish(&[("ins_2", "rotated")]);
+    instances.need("ins_2").await;
+    assert_eq!(instances.setup.clerk.jwks_requests(), 2, "at a rotation");
+    instances.fixture.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_instance_asks_the_issuer_itself_within_ten_minutes() {
+    let instances = Instances::new(4).await;
+    instances.need("ins_1").await;
+    assert_eq!(instances.setup.clerk.jwks_requests(), 1);
+    instances.setup.clock.advance(Duration::from_secs(10 * 60));
+    let started = Instant::now();
+    while instances.setup.clerk.jwks_requests() < 1 + 4 {
+        assert!(started.elapsed() < Duration::from_secs(5), "{}", instances.setup.clerk.jwks_requests());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    instances.fixture.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_starts_without_the_issuer_uses_the_others_copy_for_as_long_as_it_is_good() {
+    let instances = Instances::new(1).await;
+    instances.need("ins_1").await;
+    instances.setup.clerk.be(Mood::HangsUp);
+    instances.setup.clock.advance(20 * HOUR);
+    let late = instances.start(instances.setup.clerk.issuer()).await;
+    late.for_kid(&kid("ins_1")).await.expect("from the store");
+    assert_eq!(
+        late.status(instances.setup.clock.now()).age,
+        Some(20 * HOUR),
+        "as old as the issuer's answer"
+    );
+    instances.setup.clock.advance(5 * HOUR);
+    assert!(unavailable(late.for_kid(&kid("ins_1")).await), "no copy makes it younger");
+    let stranger =
+        instances.start(Issuer::parse("https://clerk.other.example.com").expect("an issuer")).await;
+    assert!(unavailable(stranger.for_kid(&kid("ins_1")).await), "another issuer's copy is not seen");
+    instances.fixture.remove().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_what_the_issuer_publishes_ends_with_the_instances_own_fetch() {
+    let logs = Logs::capture();
+    let instances = Instances::new(1).await;
+    instances.need("ins_1").await;
+    let forged = jwks(&[("ins_evil", "other")]);
+    let value =
+        serde_json::json!({ "document": forged, "etag": null, "asked_at": NOON.as_millis() }).to_string();
+    let forgery = doc! { "$set": { "value": value, "version": i64::MAX } };
+    let changed =
+        instances.copy().await.update_one(doc! { "kind": "keys" }, forgery).await.expect("an answer");
+    assert_eq!(changed.modified_count, 1);
+    let late = instances.start(instances.setup.clerk.issuer()).await;
+    late.for_kid(&kid("ins_evil")).await.expect("whoever writes to the store is believed, for a while");
+    instances.setup.clock.advance(Duration::from_secs(10 * 60));
+    let started = Instant::now();
+    while late.for_kid(&kid("ins_evil")).await.is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(logs.text().contains("was not what the issuer publishes"), "{}", logs.text());
+    instances.fixture.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_store_each_instance_is_on_its_own() {
+    let setup = Setup::new().await;
+    let store = FaultyStore::new();
+    store.set_away(true);
+    let settings = KeySettings {
+        issuer: setup.clerk.issuer(),
+        origin: KeyOrigin::Published(setup.clerk.api()),
+        hard_age: DEFAULT_HARD_AGE,
+        denied: Vec::new(),
+        rsa: Arc::new(AwsLcRsa),
+        store: Some(store),
+    };
+    let keys = KeySource::open(settings, None, setup.clock());
+    let started = Instant::now();
+    keys.for_kid(&kid("ins_1")).await.expect("fetched");
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }

@@ -169,6 +169,9 @@ async fn events_of_other_kinds_are_taken_and_ignored() {
     server.stop().await;
 }
 
+/// An event's number, time, letter, whether it is a ban, and whether it is a deletion.
+type Numbered = (usize, (u64, String, bool, bool));
+
 /// Every order of the same events, each delivered up to twice, ends in the same record.
 #[test]
 fn the_order_of_events_does_not_matter() {
@@ -181,7 +184,7 @@ fn the_order_of_events_does_not_matter() {
         let twice: Vec<_> = events.iter().chain(&events).cloned().enumerate().collect();
         (Just(twice.clone()).prop_shuffle(), Just(twice).prop_shuffle())
     });
-    let end = |order: &[(usize, (u64, String, bool, bool))]| {
+    let end = |order: &[Numbered]| {
         let id = format!("user_{}", people.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         for (number, (time, letter, banned, gone)) in order {
             let event = if *gone {

@@ -69,9 +69,10 @@ impl App {
     pub async fn open(config: Config, on_loss: OnLoss, clock: Arc<dyn Clock>) -> Result<Arc<App>, AppError> {
         let verifier = RequestVerifier::new(Verifier::new(policy(&config)?), cookie_auth(&config));
         let clerk = ClerkApi::new(clerk_settings(&config))?;
-        let key_settings = key_settings(&config, &clerk)?;
+        let mut key_settings = key_settings(&config, &clerk)?;
         let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
         let store = store::open(store_settings(&config, on_loss), Arc::clone(&clock)).await?;
+        key_settings.store = Some(Arc::clone(&store));
         let keys = KeySource::open(key_settings, Some(Arc::clone(&cache)), Arc::clone(&clock));
         let webhooks = config.clerk.webhook_secrets.clone();
         let webhooks = webhooks.map(|secrets| Webhooks::new(secrets, Arc::clone(&store), Arc::clone(&clock)));
@@ -142,6 +143,7 @@ fn key_settings(config: &Config, clerk: &ClerkApi) -> Result<KeySettings, KeyErr
         hard_age: config.storage.keys_hard_age,
         denied: config.tokens.denied_kids.clone(),
         rsa: Arc::new(AwsLcRsa),
+        store: None,
     })
 }
 

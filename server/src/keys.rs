@@ -1,22 +1,29 @@
 //! `KeySource`: brings the keys that [`KeyCache`] asks for: from memory, from disk, from Clerk.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use doorward_verifier::{Issuer, Jwks, KeyCache, KeyError, KeyId, KeySet, KeyStatus, Lookup, Rsa, UnixTime};
+use doorward_verifier::{
+    Issuer, Jwks, KeyCache, KeyError, KeyId, KeySet, KeyStatus, Lookup, REFRESH_AFTER, Rsa, UnixTime,
+};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::cache::Cache;
 use crate::clerk::{ClerkApi, ClerkError, FetchedKeys};
 use crate::clock::Clock;
 use crate::flights::{Flight, Flights};
+use crate::store::Store;
 use crate::telemetry;
 
+mod fleet;
 mod snapshot;
 
+use fleet::Fleet;
 pub use snapshot::Snapshot;
 
 /// How long a request waits for keys. The fetch goes on when nobody waits any more.
@@ -38,6 +45,8 @@ pub struct KeySettings {
     pub denied: Vec<KeyId>,
     /// What checks signatures.
     pub rsa: Arc<dyn Rsa>,
+    /// Where instances leave each other copies, if there can be others.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Where keys come from.
@@ -82,6 +91,15 @@ pub enum FetchError {
     Configured,
 }
 
+/// What keys are needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// A request waits for them: another instance's copy is as good.
+    Keys,
+    /// This instance has to hear it from the issuer.
+    Confirmation,
+}
+
 /// Brings one issuer's keys.
 #[derive(Clone, Debug)]
 pub struct KeySource(Arc<Source>);
@@ -95,17 +113,42 @@ struct Source {
     clock: Arc<dyn Clock>,
     keys: RwLock<KeyCache>,
     published: ArcSwapOption<Snapshot>,
+    fleet: Option<Fleet>,
+    /// Where this instance stands among the others, from 0.1 to 0.9.
+    place: f64,
+    /// Until when a copy of another instance's is not confirmed; in milliseconds.
+    confirm_from: AtomicU64,
     fetches: Flights<(), Result<(), FetchError>>,
 }
 
 impl KeySource {
     /// Takes up what an earlier process kept, and begins to refresh it in the background.
     pub fn open(settings: KeySettings, cache: Option<Arc<Cache>>, clock: Arc<dyn Clock>) -> KeySource {
-        let KeySettings { issuer, origin, hard_age, denied, rsa } = settings;
+        let KeySettings { issuer, origin, hard_age, denied, rsa, store } = settings;
+        let fleet = match (&origin, store) {
+            (KeyOrigin::Published(api), Some(store)) if store.is_shared() => {
+                Some(Fleet::new(store, Arc::clone(&clock), source_name(&issuer, api)))
+            }
+            _ => None,
+        };
         let keys = RwLock::new(KeyCache::new(hard_age));
         let published = ArcSwapOption::empty();
-        let fetches = Flights::default();
-        let source = Arc::new(Source { issuer, origin, denied, rsa, cache, clock, keys, published, fetches });
+        let place = 0.1 + 0.8 * f64::from(RandomState::new().hash_one(()) as u32) / f64::from(u32::MAX);
+        let (confirm_from, fetches) = (AtomicU64::new(0), Flights::default());
+        let source = Arc::new(Source {
+            issuer,
+            origin,
+            denied,
+            rsa,
+            cache,
+            clock,
+            keys,
+            published,
+            fleet,
+            place,
+            confirm_from,
+            fetches,
+        });
         source.restore();
         tokio::spawn(refresh_for_ever(Arc::downgrade(&source)));
         KeySource(source)
@@ -117,23 +160,26 @@ impl KeySource {
             KeyOrigin::Configured(keys) => Lookup::Use(Arc::clone(keys)),
             KeyOrigin::Published(_) => self.0.keys().lookup(kid, now),
         };
-        if let Lookup::UseAndRefresh(_) = answer {
-            let _in_background = self.0.fetching();
+        if matches!(answer, Lookup::UseAndRefresh(_)) && self.0.may_confirm(now) {
+            let _in_background = self.0.fetching(Need::Confirmation);
         }
         answer
     }
 
     /// The set that has the key `kid`, fetched for it where that may be done.
     pub async fn for_kid(&self, kid: &KeyId) -> Result<Arc<KeySet>, KeysError> {
-        let answer = match self.lookup(kid, self.0.clock.now()) {
-            Lookup::Fetch => {
-                if timeout(WAIT, self.0.fetching()).await.is_err() {
-                    return Err(KeysError::Unavailable { retry_after: RETRY_AFTER });
-                }
-                self.0.keys().lookup_after_fetch(kid, self.0.clock.now())
+        let mut answer = self.lookup(kid, self.0.clock.now());
+        // What the first one brings may be another instance's copy, which need not have this key.
+        for _ in 0..2 {
+            let Lookup::Fetch = answer else { break };
+            if timeout(WAIT, self.0.fetching(Need::Keys)).await.is_err() {
+                return Err(KeysError::Unavailable { retry_after: RETRY_AFTER });
             }
-            answer => answer,
-        };
+            answer = self.0.keys().lookup(kid, self.0.clock.now());
+        }
+        if let Lookup::Fetch = answer {
+            answer = self.0.keys().lookup_after_fetch(kid, self.0.clock.now());
+        }
         match answer {
             Lookup::Use(keys) | Lookup::UseAndRefresh(keys) => Ok(keys),
             Lookup::UnknownKid => Err(KeysError::UnknownKid),
@@ -149,7 +195,7 @@ impl KeySource {
         if !published || !self.0.keys().suspects_rekeying(self.0.clock.now()) {
             return None;
         }
-        timeout(WAIT, self.0.fetching()).await.ok()??.ok()?;
+        timeout(WAIT, self.0.fetching(Need::Confirmation)).await.ok()??.ok()?;
         match self.0.keys().lookup_after_fetch(kid, self.0.clock.now()) {
             Lookup::Use(keys) | Lookup::UseAndRefresh(keys) => Some(keys),
             _ => None,
@@ -158,7 +204,7 @@ impl KeySource {
 
     /// Fetches now, or joins the fetch that is under way.
     pub async fn refresh(&self) -> Result<(), FetchError> {
-        self.0.fetching().await.unwrap_or(Err(FetchError::Configured))
+        self.0.fetching(Need::Confirmation).await.unwrap_or(Err(FetchError::Configured))
     }
 
     /// How the keys are. A configured key is always there.
@@ -193,10 +239,15 @@ impl Source {
     }
 
     /// One fetch at a time, in a task of its own.
-    fn fetching(self: &Arc<Self>) -> Flight<Result<(), FetchError>> {
+    fn fetching(self: &Arc<Self>, need: Need) -> Flight<Result<(), FetchError>> {
         let fetch = || {
             let source = Arc::clone(self);
-            async move { source.fetch().await }
+            async move {
+                if need == Need::Keys && source.take_newer_copy().await {
+                    return Ok(());
+                }
+                source.fetch().await
+            }
         };
         self.fetches.join(&(), fetch).0
     }
@@ -208,39 +259,74 @@ impl Source {
         let held = self.published.load_full();
         let etag = held.as_ref().and_then(|held| held.issuers_etag.as_deref());
         let answer = api.fetch_jwks(etag).await.map_err(FetchError::from);
-        let outcome = answer.and_then(|answer| self.take(api, answer, held.as_deref(), asked_at));
-        if let Err(error) = &outcome {
-            telemetry::jwks_failed(error);
-            let retry_after = if let FetchError::Clerk(error) = error { error.retry_after() } else { None };
-            self.keys_mut().fetch_failed(self.clock.now(), retry_after);
+        let taken = answer.and_then(|answer| self.take(answer, held.as_deref(), asked_at));
+        match taken {
+            Ok(snapshot) => {
+                self.keep(&snapshot).await;
+                Ok(())
+            }
+            Err(error) => {
+                telemetry::jwks_failed(&error);
+                let retry_after =
+                    if let FetchError::Clerk(error) = &error { error.retry_after() } else { None };
+                self.keys_mut().fetch_failed(self.clock.now(), retry_after);
+                Err(error)
+            }
         }
-        outcome
+    }
+
+    /// Whether another instance left, or was about to leave, keys that are newer than these.
+    async fn take_newer_copy(&self) -> bool {
+        let Some(fleet) = &self.fleet else { return false };
+        let held = self.published.load_full().map(|held| held.asked_at);
+        let Some(copy) = fleet.newer_copy(held).await else { return false };
+        let taken = self.take_up(Snapshot::kept(copy));
+        if taken {
+            // Each instance asks the issuer itself within ten minutes, and not all of them at once.
+            let spread = REFRESH_AFTER.mul_f64(self.place);
+            self.confirm_from.store(self.clock.now().plus(spread).as_millis(), Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Puts an answer in the place of what is held, if it is a good one.
     fn take(
         &self,
-        api: &ClerkApi,
         answer: FetchedKeys,
         held: Option<&Snapshot>,
         asked_at: UnixTime,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Arc<Snapshot>, FetchError> {
         let snapshot = match (answer, held) {
             (FetchedKeys::NotModified, Some(held)) => Snapshot { asked_at, ..held.clone() },
             (FetchedKeys::NotModified, None) => return Err(FetchError::Empty { refused: 0 }),
             (FetchedKeys::Document { body, etag }, _) => Snapshot::of(&Jwks::parse(&body)?, etag, asked_at),
         };
         let keys = self.key_set(&snapshot.document)?;
+        let unconfirmed = self.confirm_from.swap(0, Ordering::Relaxed) > 0;
         if held.is_none_or(|held| held.document != snapshot.document) {
             let kids: Vec<&str> = keys.ids().map(KeyId::as_str).collect();
             info!(issuer = %self.issuer.as_str(), kids = %kids.join(" "), "the issuer's keys are new");
+            if unconfirmed {
+                error!(
+                    "the copy of the keys in the store was not what the issuer publishes; it is not used any more"
+                );
+            }
         }
         self.keys_mut().fetched(Arc::new(keys), asked_at, self.clock.now());
+        let snapshot = Arc::new(snapshot);
+        self.published.store(Some(Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+
+    /// For the next start, and for the other instances.
+    async fn keep(&self, snapshot: &Snapshot) {
+        let KeyOrigin::Published(api) = &self.origin else { return };
         if let Some(cache) = &self.cache {
-            cache.save_keys(&self.cache_key(api), &snapshot.to_keep());
+            cache.save_keys(&source_name(&self.issuer, api), &snapshot.to_keep());
         }
-        self.published.store(Some(Arc::new(snapshot)));
-        Ok(())
+        if let Some(fleet) = &self.fleet {
+            fleet.leave(&snapshot.to_keep()).await;
+        }
     }
 
     /// The keys of a document, if there is one that can be used.
@@ -255,25 +341,43 @@ impl Source {
     /// What an earlier process kept is used at once, and is as old as it says.
     fn restore(&self) {
         let (KeyOrigin::Published(api), Some(cache)) = (&self.origin, &self.cache) else { return };
-        let Some(known) = cache.keys(&self.cache_key(api)) else { return };
-        let snapshot = Snapshot::kept(known);
-        let Ok(keys) = self.key_set(&snapshot.document) else { return };
-        let taken = self.keys_mut().restored(Arc::new(keys), snapshot.asked_at, self.clock.now());
-        if taken {
-            self.published.store(Some(Arc::new(snapshot)));
+        if let Some(known) = cache.keys(&source_name(&self.issuer, api)) {
+            self.take_up(Snapshot::kept(known));
         }
     }
 
-    /// Keys are kept for one issuer and one address: a server with another one does not see them.
-    fn cache_key(&self, api: &ClerkApi) -> String {
-        format!("{}|{}", self.issuer.as_str(), api.jwks_url())
+    /// Uses a copy, unless what is held is newer.
+    fn take_up(&self, copy: Snapshot) -> bool {
+        let Ok(keys) = self.key_set(&copy.document) else { return false };
+        let taken = self.keys_mut().restored(Arc::new(keys), copy.asked_at, self.clock.now());
+        if taken {
+            self.published.store(Some(Arc::new(copy)));
+        }
+        taken
     }
 
-    fn is_due(&self) -> bool {
-        let published = matches!(self.origin, KeyOrigin::Published(_));
-        let status = self.keys().status(self.clock.now());
-        published && (status.stale || !status.usable) && status.retry_after.is_zero()
+    fn may_confirm(&self, now: UnixTime) -> bool {
+        now.as_millis() >= self.confirm_from.load(Ordering::Relaxed)
     }
+
+    /// What the background does now, if anything: without keys it takes a copy as well as an answer.
+    fn due(&self) -> Option<Need> {
+        let now = self.clock.now();
+        let status = self.keys().status(now);
+        if matches!(self.origin, KeyOrigin::Configured(_)) || !status.retry_after.is_zero() {
+            return None;
+        }
+        match status {
+            status if !status.usable => Some(Need::Keys),
+            status if status.stale && self.may_confirm(now) => Some(Need::Confirmation),
+            _ => None,
+        }
+    }
+}
+
+/// Keys are kept for one issuer and one address: a server with another one does not see them.
+fn source_name(issuer: &Issuer, api: &ClerkApi) -> String {
+    format!("{}|{}", issuer.as_str(), api.jwks_url())
 }
 
 async fn refresh_for_ever(source: Weak<Source>) {
@@ -282,9 +386,9 @@ async fn refresh_for_ever(source: Weak<Source>) {
     loop {
         ticks.tick().await;
         let Some(source) = source.upgrade() else { return };
-        if source.is_due() {
+        if let Some(need) = source.due() {
             // The next tick sees what came of it.
-            let _in_background = source.fetching();
+            let _in_background = source.fetching(need);
         }
     }
 }

@@ -25,7 +25,10 @@ const REFUND: Requirement<'static> = Requirement {
 pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let greeting = path!("api" / "greeting").and(warp::get()).and(optional_principal(app)).then(greet);
     let orders = path!("api" / "orders").and(warp::get()).and(principal(app)).then(list_orders);
-    let refund = path!("api" / "orders" / u32 / "refund").and(warp::post()).and(principal_with(app, REFUND)).then(refund);
+    let refund = path!("api" / "orders" / u32 / "refund")
+        .and(warp::post())
+        .and(principal_with(app, REFUND))
+        .then(refund);
     let card = path!("api" / "card").and(warp::get()).and(signed_in(app)).then(card);
     let own = greeting.or(orders).or(refund).or(card).map(Reply::into_response);
     own.or(endpoints(app)).unify().boxed()
