@@ -154,6 +154,10 @@ install_chromium() {
     if apt_update && apt_offers chromium; then apt_install chromium; else as_root snap install chromium; fi
 }
 
+has_curl() { has_command curl; }
+hint_curl() { echo "curl: apt-get install curl ca-certificates"; }
+install_curl() { apt_install curl ca-certificates; }
+
 has_strace() { has_command strace; }
 hint_strace() { echo "strace: apt-get install strace"; }
 install_strace() { apt_install strace; }
