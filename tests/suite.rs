@@ -19,6 +19,7 @@ mod debug;
 mod differential;
 mod doctor;
 mod keys;
+mod kill;
 mod library;
 mod logs;
 mod outage;
