@@ -475,7 +475,7 @@ mod tests {
         /// Fewer than `bits` bits: random, or with long runs of equal bits, which make the largest digits and carries.
         fn below(&mut self, bits: usize) -> BigUint {
             let mut number = BigUint::ZERO;
-            let runs = self.next() % 2 == 0;
+            let runs = self.next().is_multiple_of(2);
             let mut at = 0;
             while at < bits {
                 let length = if runs { 1 + self.next() as usize % 200 } else { 64 }.min(bits - at);
