@@ -187,6 +187,36 @@ fn the_image_runs_as_nobody_special_with_certificates_and_a_health_check() {
     assert!(one("HEALTHCHECK ").ends_with(&format!("CMD {}", json!(check).to_string().replace(',', ", "))));
 }
 
+/// `COPY . .` brings what `.dockerignore` lets through: enough for cargo to know the workspace by its lock file.
+#[test]
+fn the_image_is_built_from_a_workspace_that_loads() {
+    let ignored = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+    assert!(ignored.lines().any(|line| line == "*"), "what is not named stays outside");
+    let context = tempdir().unwrap();
+    for kept in ignored.lines().filter_map(|line| line.strip_prefix('!')) {
+        copy(&root().join(kept), &context.path().join(kept));
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--locked", "--offline", "--format-version", "1"]).current_dir(context.path());
+    let loaded = cargo.output().unwrap();
+    assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+    assert!(context.path().join("server/src/main.rs").exists());
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    if from.is_file() {
+        std::fs::copy(from, to).unwrap();
+        return;
+    }
+    for entry in std::fs::read_dir(from).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name != "target" {
+            copy(&from.join(&name), &to.join(&name));
+        }
+    }
+}
+
 #[test]
 fn the_example_and_the_table_have_every_setting_with_its_meaning() {
     let example = std::fs::read_to_string(root().join(".env.example")).unwrap();
@@ -209,8 +239,10 @@ fn the_example_and_the_table_have_every_setting_with_its_meaning() {
     let table = readme.split("<!-- settings -->").nth(1).unwrap().split("<!-- /settings -->").next().unwrap();
     let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
     let names = cells.flat_map(|cell| cell.split('`').map(str::to_owned).collect::<Vec<_>>());
-    let named: BTreeSet<String> =
-        names.filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    let mut named = BTreeSet::new();
+    for name in names.filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase())) {
+        assert!(named.insert(name.clone()), "{name} twice");
+    }
     assert_eq!(named, settings());
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tracing::warn;
 
 use crate::app::{App, AppError};
 use crate::clock::{Clock, SystemClock};
@@ -87,6 +88,7 @@ async fn dev(args: Args) -> Result<(), DevError> {
     let bound = LocalIssuer::bind(&data_dir, clock.now()).await?;
     let config = Config::read(&settings(&given, &bound.issuer, &data_dir))?;
     telemetry::init(&config.log);
+    config.warnings().iter().for_each(|warning| warn!("{warning}"));
     print(format_args!("doorward listens on http://{address}"));
     let shutdown = Shutdown::on_signal().map_err(DevError::Signals)?;
     let issuer = answer(bound, &shutdown);
