@@ -14,6 +14,8 @@ use tests::clerk::Mood;
 use tests::issuer::{SESSION, TestIssuer, USER};
 use tests::server::{Answer, TestServer};
 
+/// Debian has it where PATH need not lead.
+const SBIN_NGINX: &str = "/usr/sbin/nginx";
 /// One process, which is gone when it is ended.
 const NGINX_IN_ONE: &str = "daemon off; master_process off;";
 
@@ -96,7 +98,7 @@ impl Proxy {
         let file = folder.join(name);
         fs::write(&file, text).unwrap();
         let mut command = match self {
-            Proxy::Nginx => Command::new("nginx"),
+            Proxy::Nginx => Command::new(if Path::new(SBIN_NGINX).exists() { SBIN_NGINX } else { "nginx" }),
             Proxy::Caddy => Command::new("caddy"),
         };
         match self {

@@ -33,6 +33,11 @@ apt_update() {
     touch "$logs/apt-updated"
 }
 
+# Debian starts what it installs; the tests start their own.
+without_service() {
+    [[ ! -d /run/systemd/system ]] || as_root systemctl disable --quiet --now "$1"
+}
+
 apt_offers() {
     [[ -n $(apt-cache search --names-only "^$1\$" 2>/dev/null) ]]
 }
@@ -165,3 +170,12 @@ install_strace() { apt_install strace; }
 has_wrk() { has_command wrk; }
 hint_wrk() { echo "wrk: apt-get install wrk"; }
 install_wrk() { apt_install wrk; }
+
+# Debian keeps it where only administrators look.
+has_nginx() { has_command nginx || [[ -x /usr/sbin/nginx ]]; }
+hint_nginx() { echo "nginx: apt-get install nginx-light"; }
+install_nginx() { apt_install nginx-light && without_service nginx; }
+
+has_caddy() { has_command caddy; }
+hint_caddy() { echo "Caddy 2.6 or later: apt-get install caddy"; }
+install_caddy() { apt_install caddy && without_service caddy; }
