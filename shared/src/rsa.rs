@@ -150,8 +150,9 @@ impl PublicKey {
 
     /// Takes away that multiple of `n B^at` which leaves at most 0.51 of it, either way.
     ///
-    /// The quotient, of up to 2B, is found from leading digits and is off by less than 2^-15: what is not looked at of
-    /// the columns is less than 2^49 B^-3 of n, for they sum at most eight such products; of n itself, B^-2.
+    /// The quotient, of up to 2B, is found from leading digits and is off by less than 2^-15. What is not looked at of
+    /// the columns, which sum at most eight such products, is less than 2^50 B^-3 of `n B^at`; what is not looked at
+    /// of n is hardly more than B^-2 of n.
     fn divide(&self, columns: &mut [Pair], at: usize) {
         let lowest = self.shape.digits - 3;
         let quotient = round(self.shape.leading(columns, at + lowest) / self.shape.leading(&self.n, lowest));

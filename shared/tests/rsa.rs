@@ -2,92 +2,13 @@
 #![cfg(feature = "aws-lc")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeSet;
+mod small_primes;
 
 use doorward_verifier::{Algorithm, AwsLcRsa, KeyError, OwnRsa, Rsa};
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// Numbers from a seed, the same in every run (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    /// A prime of exactly `bits` bits, 20 to 31, for which 65537 is invertible.
-    fn prime(&mut self, bits: u32) -> u64 {
-        loop {
-            let number = (self.next() >> (64 - bits)) | 1 << (bits - 1) | 1;
-            if number % 65537 != 1
-                && (3..).step_by(2).take_while(|d| d * d <= number).all(|d| !number.is_multiple_of(d))
-            {
-                return number;
-            }
-        }
-    }
-}
-
-/// A key whose modulus is a product of many small primes: worth nothing, but it is made at once, at any length, and a
-/// verifier cannot tell.
-struct SmallPrimes {
-    modulus: BigUint,
-    primes: BTreeSet<u64>,
-}
-
-impl SmallPrimes {
-    fn of(bits: u64, numbers: &mut Numbers) -> SmallPrimes {
-        let mut key = SmallPrimes { modulus: BigUint::from(1_u32), primes: BTreeSet::new() };
-        while key.modulus.bits() < bits {
-            // The last two share what is missing; the last is drawn until it brings exactly that.
-            let missing = (bits - key.modulus.bits()) as u32;
-            let prime = numbers.prime(match missing {
-                ..=29 => missing + 1,
-                30..=58 => missing / 2,
-                _ => 27,
-            });
-            let modulus = &key.modulus * prime;
-            if modulus.bits() <= bits && key.primes.insert(prime) {
-                key.modulus = modulus;
-            }
-        }
-        key
-    }
-
-    /// What opens to `encoded`: the root modulo each prime, then put together.
-    fn sign(&self, encoded: &[u8]) -> Vec<u8> {
-        let number = BigUint::from_bytes_be(encoded);
-        let (mut root, mut modulus) = (BigUint::ZERO, BigUint::from(1_u32));
-        for prime in &self.primes {
-            let remainder = |number: &BigUint| u64::try_from(number % prime).unwrap();
-            let exponent = BigUint::from(65537_u32).modinv(&BigUint::from(prime - 1)).unwrap();
-            let residue = power(remainder(&number), u64::try_from(exponent).unwrap(), *prime);
-            let difference = residue + prime - remainder(&root);
-            let inverse = power(remainder(&modulus), prime - 2, *prime);
-            root += &modulus * (difference % prime * inverse % prime);
-            modulus *= *prime;
-        }
-        padded(&root, encoded.len())
-    }
-}
-
-/// For moduli of fewer than 32 bits.
-fn power(base: u64, exponent: u64, modulus: u64) -> u64 {
-    (0..64).rev().fold(1, |power, bit| {
-        let squared = power * power % modulus;
-        if exponent >> bit & 1 == 1 { squared * base % modulus } else { squared }
-    })
-}
-
-fn padded(number: &BigUint, length: usize) -> Vec<u8> {
-    let bytes = number.to_bytes_be();
-    [vec![0; length.saturating_sub(bytes.len())], bytes].concat()
-}
+use crate::small_primes::{Numbers, SmallPrimes, padded};
 
 /// RFC 8017 section 9.2, with the prefixes of its note 1 as they stand there.
 fn encode(algorithm: Algorithm, message: &[u8], length: usize) -> Vec<u8> {
