@@ -37,6 +37,11 @@ impl Folder {
         self.0.path().join("store")
     }
 
+    /// Where sled has its files.
+    fn data(&self) -> PathBuf {
+        self.path().join("sled-0")
+    }
+
     async fn open(&self, on_loss: OnLoss) -> Result<EmbeddedStore, OpenError> {
         let settings = EmbeddedSettings { folder: self.path(), lock_wait: Duration::ZERO, on_loss };
         EmbeddedStore::open(settings, Arc::new(FixedClock::at(NOON))).await
@@ -132,7 +137,7 @@ async fn a_folder_that_can_not_be_made_is_named() {
 async fn a_database_that_is_gone_empty_or_garbage_is_not_taken_for_a_new_one() {
     for damage in [None, Some(Vec::new()), Some(vec![0x5A; 200_000])] {
         let folder = Folder::with_users().await;
-        let db = folder.path().join("db");
+        let db = folder.data().join("db");
         match damage {
             None => fs::remove_file(db).expect("removed"),
             Some(bytes) => fs::write(db, bytes).expect("written"),
@@ -164,8 +169,8 @@ async fn one_torn_manifest_is_no_damage() {
 #[tokio::test]
 async fn an_unfinished_snapshot_of_sleds_is_put_aside() {
     let folder = Folder::with_users().await;
-    fs::write(folder.path().join("snap.00000000000FFFFF"), b"torn").expect("written");
-    fs::write(folder.path().join("snap.0000000000FFFFFF.generating"), b"").expect("written");
+    fs::write(folder.data().join("snap.00000000000FFFFF"), b"torn").expect("written");
+    fs::write(folder.data().join("snap.0000000000FFFFFF.generating"), b"").expect("written");
     let store = folder.open(OnLoss::Refuse).await.expect("the log has everything");
     assert_eq!(folder.users(&store).await, (USERS, USERS));
 }
@@ -174,7 +179,7 @@ async fn an_unfinished_snapshot_of_sleds_is_put_aside() {
 async fn damage_to_sleds_own_settings_loses_nothing_in_silence() {
     for damage in [&b"garbage"[..], &[0x5A; 100_000], b""] {
         let folder = Folder::with_users().await;
-        fs::write(folder.path().join("conf"), damage).expect("written");
+        fs::write(folder.data().join("conf"), damage).expect("written");
         match folder.open(OnLoss::Refuse).await {
             Ok(store) => assert_eq!(folder.users(&store).await, (USERS, USERS)),
             Err(refused) => assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}"),
@@ -193,11 +198,11 @@ async fn nothing_of_what_is_kept_shows_when_a_store_is_printed() {
 #[tokio::test]
 async fn an_older_copy_of_the_database_is_found() {
     let folder = Folder::with_users().await;
-    let older = fs::read(folder.path().join("db")).expect("read");
+    let older = fs::read(folder.data().join("db")).expect("read");
     let store = folder.open(OnLoss::Refuse).await.expect("it is whole");
     assert_eq!(store.save(None, &user(USERS, "late")).await.expect("an answer"), Saved::Written);
     store.close().await.expect("it closes");
-    fs::write(folder.path().join("db"), older).expect("written");
+    fs::write(folder.data().join("db"), older).expect("written");
     let said = folder.refusal().await;
     assert!(said.contains("commit"), "{said}");
     assert_eq!(folder.accept().await, (USERS, USERS), "all but the one of later");
@@ -248,7 +253,7 @@ async fn a_record_that_is_gone_or_changed_is_found() {
 }
 
 fn with_sled(folder: &Folder, change: impl FnOnce(&sled::Db)) {
-    let db = sled::open(folder.path()).expect("it opens");
+    let db = sled::open(folder.data()).expect("it opens");
     change(&db);
     db.flush().expect("flushed");
 }
@@ -257,7 +262,7 @@ fn with_sled(folder: &Folder, change: impl FnOnce(&sled::Db)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_damage_to_the_log_loses_anything_in_silence() {
     let folder = Folder::with_users().await;
-    let db = folder.path().join("db");
+    let db = folder.data().join("db");
     let whole = fs::read(&db).expect("read");
     let mut reported = 0;
     // Spread over the file by a step that is prime to its length.
@@ -272,7 +277,7 @@ async fn no_damage_to_the_log_loses_anything_in_silence() {
         };
         let copy = Folder(tempfile::tempdir().expect("a folder"));
         copy_folder(&folder.path(), &copy.path());
-        fs::write(copy.path().join("db"), damaged).expect("written");
+        fs::write(copy.data().join("db"), damaged).expect("written");
         match copy.open(OnLoss::Refuse).await {
             Ok(store) => assert_eq!(copy.users(&store).await, (USERS, USERS), "round {round}, byte {at}"),
             Err(OpenError::Damaged { .. }) => reported += 1,
@@ -313,11 +318,11 @@ async fn a_damaged_cache_begins_again() {
         cache.close().await;
         drop(cache);
         if damage != "nothing" {
-            fs::write(folder.path().join(damage), vec![0x5A; 100_000]).expect("written");
+            fs::write(folder.path().join("sled").join(damage), vec![0x5A; 100_000]).expect("written");
         }
     }
     fs::write(folder.path().join("note.txt"), b"somebody's").expect("written");
-    fs::write(folder.path().join("conf"), b"garbage").expect("written");
+    fs::write(folder.path().join("sled").join("conf"), b"garbage").expect("written");
     assert_eq!(open().await.expect("it opens").status(), CacheStatus::Ready);
     assert!(folder.path().join("note.txt").exists(), "what is not sled's is left alone");
 }
@@ -344,4 +349,72 @@ async fn a_cache_that_another_one_holds_is_named_and_one_that_can_not_be_had_is_
     assert_eq!(cache.status(), CacheStatus::Bypassed);
     cache.save_user("https://clerk.example.com", &user(1, "first"), NOON);
     assert_eq!(cache.user("https://clerk.example.com", "user_1"), None);
+}
+
+#[tokio::test]
+async fn a_compaction_keeps_everything_and_leaves_nothing_of_who_was_erased() {
+    let folder = Folder::with_users().await;
+    let store = folder.open(OnLoss::Refuse).await.expect("it opens");
+    let secret = "somebody-who-must-be-forgotten";
+    let person = user(USERS, secret);
+    store.save(None, &person).await.expect("an answer");
+    let gone = person.after(&[Change::Deleted], NOON).expect("a change");
+    store.save(Some(&person), &gone).await.expect("an answer");
+    assert!(holds(&folder.path(), secret), "sled's log has it still");
+    assert!(store.compact().await.expect("it has room"));
+    assert!(!holds(&folder.path(), secret));
+    assert_eq!(folder.users(&store).await, (USERS, USERS));
+    assert_eq!(store.load(&gone.clerk_id).await.expect("an answer"), Some(gone.clone()));
+    let late = user(USERS + 1, "late");
+    assert_eq!(store.save(None, &late).await.expect("an answer"), Saved::Written);
+    store.close().await.expect("it closes");
+    let store = folder.open(OnLoss::Refuse).await.expect("the manifest names the new database");
+    assert_eq!(folder.users(&store).await, (USERS, USERS));
+    assert_eq!(store.load(&late.clerk_id).await.expect("an answer"), Some(late));
+    store.close().await.expect("it closes");
+}
+
+/// After a start people who were erased are gone from the disk without anybody asking for it.
+#[tokio::test]
+async fn a_start_compacts_what_holds_somebody_who_was_erased() {
+    let folder = Folder::with_users().await;
+    let store = folder.open(OnLoss::Refuse).await.expect("it opens");
+    let secret = "somebody-who-must-be-forgotten";
+    let person = user(USERS, secret);
+    store.save(None, &person).await.expect("an answer");
+    let gone = person.after(&[Change::Deleted], NOON).expect("a change");
+    store.save(Some(&person), &gone).await.expect("an answer");
+    store.close().await.expect("it closes");
+    let store = folder.open(OnLoss::Refuse).await.expect("it opens");
+    for _ in 0..500 {
+        if !holds(&folder.path(), secret) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!holds(&folder.path(), secret));
+    store.close().await.expect("it closes");
+}
+
+/// A crash during a compaction leaves two databases: the one that the manifest names is the right one.
+#[tokio::test]
+async fn of_two_databases_the_one_that_the_manifest_names_is_used() {
+    let folder = Folder::with_users().await;
+    copy_folder(&folder.data(), &folder.path().join("sled-1"));
+    fs::write(folder.path().join("sled-1/db"), b"half a copy").expect("written");
+    let store = folder.open(OnLoss::Refuse).await.expect("it opens");
+    assert_eq!(folder.users(&store).await, (USERS, USERS));
+    assert!(!folder.path().join("sled-1").exists(), "what is left over is removed");
+    store.close().await.expect("it closes");
+}
+
+/// Whether a file in the folder, or in one below it, holds the text.
+fn holds(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).expect("a folder").flatten().any(|entry| match entry.path().is_dir() {
+        true => holds(&entry.path(), text),
+        false => {
+            let bytes = fs::read(entry.path()).unwrap_or_default();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        }
+    })
 }

@@ -95,7 +95,7 @@ async fn what_was_acknowledged_survives_every_kill() {
             writes += acknowledged.writes;
             (folder, acknowledged) = (tempfile::tempdir().expect("a folder"), Acknowledged::default());
         }
-        let mut writer = start(folder.path(), first_seed.wrapping_add(round) >> 1);
+        let mut writer = start(folder.path(), first_seed.wrapping_add(round) & (u64::MAX >> 1));
         let lines = BufReader::new(writer.stdout.take().expect("its output")).lines();
         // Now and then before it has opened the folder.
         let moment = Duration::from_micros(random(&mut seed) % 300_000);
@@ -124,7 +124,8 @@ async fn an_image_taken_while_it_writes_is_whole_or_said_not_to_be() {
     let (mut seed, mut reported, mut whole) = (first_seed, 0, 0);
     for round in 0..rounds {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut writer = start(&folder.path().join("store"), first_seed.wrapping_add(round) >> 1);
+        let mut writer =
+            start(&folder.path().join("store"), first_seed.wrapping_add(round) & (u64::MAX >> 1));
         let mut lines = BufReader::new(writer.stdout.take().expect("its output")).lines();
         let mut acknowledged = Acknowledged::default();
         for _ in 0..200 + random(&mut seed) % 800 {
@@ -152,13 +153,15 @@ async fn an_image_taken_while_it_writes_is_whole_or_said_not_to_be() {
 
 /// Every other image is damaged further: a tail cut off, a tail that is stale, a bit flipped.
 fn damage(image: &Path, seed: &mut u64) {
-    let db = image.join("db");
+    let databases = fs::read_dir(image).expect("a folder").flatten().map(|entry| entry.path().join("db"));
+    // A compaction may just be moving from one to another.
+    let Some(db) = databases.filter(|db| db.exists()).max() else { return };
     let mut bytes = fs::read(&db).expect("read");
-    let at = usize::try_from(random(seed)).expect("an index") % bytes.len();
+    let at = usize::try_from(random(seed)).expect("an index") % bytes.len().max(1);
     match random(seed) % 6 {
         0 => bytes.truncate(at),
         1 => bytes[at..].fill(0),
-        2 => bytes[at] ^= 1 << (at % 8),
+        2 if at < bytes.len() => bytes[at] ^= 1 << (at % 8),
         _ => return,
     }
     fs::write(db, bytes).expect("written");
@@ -167,7 +170,9 @@ fn damage(image: &Path, seed: &mut u64) {
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for entry in fs::read_dir(from).expect("a folder").flatten() {
-        if entry.path().is_file() {
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
             // A snapshot may just have been replaced.
             fs::copy(entry.path(), to.join(entry.file_name())).ok();
         }

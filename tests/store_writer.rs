@@ -24,6 +24,8 @@ use doorward_verifier::UnixTime;
 /// Few enough for writers to meet, and for records to be overwritten many times.
 const USERS: u64 = 100;
 const WRITERS: u64 = 16;
+/// Kills meet compactions, too.
+const COMPACTS_EVERY: u64 = 150;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -46,6 +48,9 @@ async fn main() {
                     return;
                 }
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                if number % COMPACTS_EVERY == COMPACTS_EVERY - 1 {
+                    store.compact().await.expect("it has room");
+                }
                 write(&store, state >> 33, &format!("tok-{seed}-{number}-end")).await;
             }
         })

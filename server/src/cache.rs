@@ -33,6 +33,8 @@ const MAX_KEYS_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MAX_DISK_BYTES: u64 = 512 * 1024 * 1024;
 /// After an error of the disk it is opened again after this long.
 const REOPEN_AFTER: Duration = Duration::from_secs(60);
+/// sled's own folder in that of the cache.
+const DATABASE: &str = "sled";
 /// The layout of what is kept. Another one is not read.
 const FORMAT: &[u8] = b"doorward cache 1";
 
@@ -273,13 +275,13 @@ async fn reopen_for_ever(cache: Weak<Cache>) {
 fn open_or_begin_again(settings: &CacheSettings) -> Result<Trees, OpenError> {
     let failed = |detail: String| OpenError::Folder { folder: settings.folder.clone(), detail };
     let held = HeldFolder::hold(&settings.folder, settings.lock_wait)?;
-    let (held, reason) = match open_trees(held) {
+    let reason = match open_trees(&held) {
         Ok(trees) => return Ok(trees),
         Err(unusable) => unusable,
     };
     warn!(folder = %settings.folder.display(), %reason, "the cache begins again");
-    held.wipe().map_err(|error| failed(error.to_string()))?;
-    open_trees(held).map_err(|(_, reason)| failed(reason.to_string()))
+    held.wipe(DATABASE).map_err(|error| failed(error.to_string()))?;
+    open_trees(&held).map_err(|reason| failed(reason.to_string()))
 }
 
 /// Why a cache is not gone on with.
@@ -293,12 +295,10 @@ enum Unusable {
     TooLarge(u64),
 }
 
-fn open_trees(held: HeldFolder) -> Result<Trees, (HeldFolder, Unusable)> {
-    let folder = held.open().map_err(|(held, error)| (held, error.into()))?;
-    match trees(&folder) {
-        Ok((users, keys)) => Ok(Trees { count: users.len(), users, keys, folder }),
-        Err(unusable) => Err((folder.close(), unusable)),
-    }
+fn open_trees(held: &HeldFolder) -> Result<Trees, Unusable> {
+    let folder = held.open(DATABASE)?;
+    let (users, keys) = trees(&folder)?;
+    Ok(Trees { count: users.len(), users, keys, folder })
 }
 
 fn trees(folder: &SledFolder) -> Result<(sled::Tree, sled::Tree), Unusable> {

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
@@ -13,8 +14,7 @@ use crate::store::OpenError;
 
 /// sled would take up to a gigabyte.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
-/// What sled itself writes in its folder, and nothing else.
-const SLED_FILES: [&str; 3] = ["db", "conf", "blobs"];
+/// What a snapshot of sled's is called.
 const SNAPSHOT_PREFIX: &str = "snap.";
 const LOCK_FILE: &str = "lock";
 const LOCK_POLL: Duration = Duration::from_millis(100);
@@ -22,8 +22,9 @@ const LOCK_POLL: Duration = Duration::from_millis(100);
 /// A folder that this process holds. The database goes first, then the lock.
 pub(crate) struct SledFolder {
     pub(crate) db: sled::Db,
-    folder: PathBuf,
-    lock: File,
+    /// Where sled keeps its files, inside the folder.
+    data: PathBuf,
+    held: HeldFolder,
 }
 
 /// Why sled does not open a folder that is ours.
@@ -35,11 +36,11 @@ pub(crate) enum SledError {
     Panicked,
 }
 
-/// A folder that this process holds and sled has not opened.
-#[derive(Debug)]
+/// A folder that this process holds, until the last of these is gone. sled's files are in a folder inside it.
+#[derive(Clone, Debug)]
 pub(crate) struct HeldFolder {
     folder: PathBuf,
-    lock: File,
+    _lock: Arc<File>,
 }
 
 impl HeldFolder {
@@ -71,7 +72,7 @@ impl HeldFolder {
             waited += LOCK_POLL;
         }
         note_process(&mut lock).map_err(failed)?;
-        Ok(HeldFolder { folder: folder.to_owned(), lock })
+        Ok(HeldFolder { folder: folder.to_owned(), _lock: Arc::new(lock) })
     }
 
     /// Where it is.
@@ -79,72 +80,51 @@ impl HeldFolder {
         &self.folder
     }
 
-    /// Opens the database. A snapshot that was not written to its end stops sled at every start, and holds nothing
-    /// that the log does not: it is put aside, once.
-    pub(crate) fn open(self) -> Result<SledFolder, (HeldFolder, SledError)> {
-        let opened = open_sled(&self.folder).or_else(|error| match error {
-            SledError::Sled(sled::Error::Corruption { .. }) if self.put_snapshots_aside() > 0 => {
-                open_sled(&self.folder)
+    /// Opens the database `name`. A snapshot that was not written to its end stops sled at every start, and holds
+    /// nothing that the log does not: it is put aside, once.
+    pub(crate) fn open(&self, name: &str) -> Result<SledFolder, SledError> {
+        let data = self.folder.join(name);
+        let db = open_sled(&data).or_else(|error| match error {
+            SledError::Sled(sled::Error::Corruption { .. }) if put_snapshots_aside(&data) > 0 => {
+                open_sled(&data)
             }
             error => Err(error),
-        });
-        match opened {
-            Ok(db) => Ok(SledFolder { db, folder: self.folder, lock: self.lock }),
-            Err(error) => Err((self, error)),
-        }
+        })?;
+        Ok(SledFolder { db, data, held: self.clone() })
     }
 
-    /// Removes what sled wrote, and nothing else.
-    pub(crate) fn wipe(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let of_sled = SLED_FILES.iter().any(|file| name == *file) || is_snapshot(&name.to_string_lossy());
-            match entry.file_type()?.is_dir() {
-                _ if !of_sled => {}
-                true => fs::remove_dir_all(entry.path())?,
-                false => fs::remove_file(entry.path())?,
-            }
+    /// Removes the database `name`.
+    pub(crate) fn wipe(&self, name: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    fn put_snapshots_aside(&self) -> usize {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let snapshots = entries.filter(|entry| is_snapshot(&entry.file_name().to_string_lossy()));
-        let moved = snapshots.filter(|entry| {
-            let aside = self.folder.join(format!("aside.{}", entry.file_name().to_string_lossy()));
-            fs::rename(entry.path(), aside).is_ok()
-        });
-        let moved = moved.count();
-        warn!(folder = %self.folder.display(), moved, "unfinished snapshots of sled were put aside");
-        moved
     }
 }
 
 impl SledFolder {
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Closes the database and keeps the folder.
-    pub(crate) fn close(self) -> HeldFolder {
-        drop(self.db);
-        HeldFolder { folder: self.folder, lock: self.lock }
+    /// The folder that it is in.
+    pub(crate) fn held(&self) -> &HeldFolder {
+        &self.held
     }
 
     /// sled's own flush stops short of the disk: it calls `sync_file_range`, which leaves the drive's cache and the
     /// file's size alone (sled issue 1452). So this syncs the file, whose every handle is as good as another.
     pub(crate) fn sync_handle(&self) -> io::Result<File> {
-        File::open(self.folder.join("db"))
+        File::open(self.data.join("db"))
+    }
+
+    /// Returns once the names of sled's files are on the disk.
+    pub(crate) fn sync_folder(&self) -> io::Result<()> {
+        File::open(&self.data)?.sync_all()?;
+        File::open(&self.held.folder)?.sync_all()
     }
 }
 
 /// sled would print everything that it holds.
 impl fmt::Debug for SledFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SledFolder").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("SledFolder").field("data", &self.data).finish_non_exhaustive()
     }
 }
 
@@ -154,8 +134,16 @@ fn open_sled(folder: &Path) -> Result<sled::Db, SledError> {
     Ok(opened?)
 }
 
-fn is_snapshot(name: &str) -> bool {
-    name.starts_with(SNAPSHOT_PREFIX)
+fn put_snapshots_aside(data: &Path) -> usize {
+    let entries = fs::read_dir(data).into_iter().flatten().flatten();
+    let snapshots = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SNAPSHOT_PREFIX));
+    let moved = snapshots.filter(|entry| {
+        let aside = data.join(format!("aside.{}", entry.file_name().to_string_lossy()));
+        fs::rename(entry.path(), aside).is_ok()
+    });
+    let moved = moved.count();
+    warn!(folder = %data.display(), moved, "unfinished snapshots of sled were put aside");
+    moved
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

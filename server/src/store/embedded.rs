@@ -4,11 +4,13 @@
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use doorward_verifier::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     EmbeddedSettings, Mark, Note, NoteKind, Notes, OpenError, Pending, Saved, Store, StoreError, StoreStatus,
@@ -21,6 +23,7 @@ use crate::telemetry;
 use crate::user::{User, UserId};
 use writer::{Work, Write, Writer};
 
+mod compaction;
 mod database;
 mod manifest;
 mod note;
@@ -28,6 +31,8 @@ mod writer;
 
 /// Writers that wait for the disk. Beyond them a write is refused at once.
 const MAX_WAITING_WRITES: usize = 1024;
+/// People who were erased are gone from the disk after this long.
+const COMPACT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// sled alone.
 #[derive(Debug)]
@@ -59,24 +64,31 @@ impl EmbeddedStore {
         let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
         Writer::start(Arc::clone(&shared), head, waiting)?;
         telemetry::database_ready("sled");
+        tokio::spawn(compact_for_ever(writes.downgrade()));
         Ok(EmbeddedStore { shared, writes })
     }
 
-    fn db(&self) -> Result<sled::Db, StoreError> {
-        let folder = self.shared.folder.load();
-        folder.as_ref().map(|folder| folder.db.clone()).ok_or_else(|| away("the disk does not take writes"))
+    /// Begins a new database with everything that this one holds, and says whether it did.
+    pub async fn compact(&self) -> Result<bool, StoreError> {
+        self.write(|reply| Work::Compact { always: true, reply }).await
+    }
+
+    /// Held for one read: the writer waits for it when it lets go of the folder.
+    fn folder(&self) -> Result<Arc<SledFolder>, StoreError> {
+        self.shared.folder.load_full().ok_or_else(|| away("the disk does not take writes"))
     }
 
     fn read_note(&self, kind: NoteKind, key: &str) -> Result<Option<Note>, StoreError> {
         let key = note::key(kind, key);
-        let bytes = self.db()?.get(&key).map_err(away)?;
+        let bytes = self.folder()?.db.get(&key).map_err(away)?;
         Ok(bytes.and_then(|bytes| note::open(kind, &key, &bytes)).map(|(_, note)| note))
     }
 
     fn read_notes(&self, kind: NoteKind, since: Option<Mark>) -> Result<(Vec<Note>, Mark), StoreError> {
         let (mut new, since) = (Vec::new(), since.unwrap_or_default());
         let mut mark = since;
-        for entry in self.db()?.scan_prefix(note::key(kind, "")) {
+        let folder = self.folder()?;
+        for entry in folder.db.scan_prefix(note::key(kind, "")) {
             let (key, bytes) = entry.map_err(away)?;
             let Some((commit, note)) = note::open(kind, &key, &bytes).filter(|(commit, _)| *commit > since.0)
             else {
@@ -90,7 +102,7 @@ impl EmbeddedStore {
 
     fn read(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let key = user_key(id);
-        match self.db()?.get(&key).map_err(away)? {
+        match self.folder()?.db.get(&key).map_err(away)? {
             Some(bytes) => Ok(Some(user(id, &key, &bytes)?)),
             None => Ok(None),
         }
@@ -158,6 +170,19 @@ impl Store for EmbeddedStore {
     fn close(&self) -> Pending<'_, ()> {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.write(|reply| Work::Close { reply })
+    }
+}
+
+/// Looks whether a compaction is worth it, at the start and from time to time.
+async fn compact_for_ever(writes: mpsc::WeakSender<Write>) {
+    let mut ticks = interval(COMPACT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(writes) = writes.upgrade() else { return };
+        let (reply, _outcome_is_logged) = oneshot::channel();
+        // A writer that has no room has other things to do.
+        let _later = writes.try_send(Write { work: Work::Compact { always: false, reply } });
     }
 }
 

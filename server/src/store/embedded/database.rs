@@ -55,21 +55,50 @@ fn open_held(
     let path = settings.folder.clone();
     let failed = |error: io::Error| OpenError::Folder { folder: path.clone(), detail: error.to_string() };
     let (manifest, promised) = Manifest::open(&settings.folder).map_err(failed)?;
-    let (held, damage) = match held.open() {
-        Ok(folder) => match checked(&folder, promised) {
-            Ok(head) => return journal(folder, manifest, head, clock),
-            Err(damage) => (folder.close(), damage),
-        },
-        Err((held, error)) => (held, Damage::Sled(error)),
+    let generation = promised.map_or_else(|| newest_generation(held.path()), |promised| promised.generation);
+    // What a compaction left behind that a crash ended, before or after it was done.
+    for leftover in generations(held.path()).filter(|found| promised.is_some() && *found != generation) {
+        held.wipe(&data_folder(leftover)).map_err(failed)?;
+    }
+    let opened = held.open(&data_folder(generation)).map_err(Damage::from);
+    let damage = match opened.and_then(|folder| checked(&folder, promised).map(|head| (folder, head))) {
+        Ok((folder, head)) => return journal(folder, manifest, head, clock),
+        Err(Damage::Sled(SledError::Sled(sled::Error::Io(error)))) if !is_about_contents(&error) => {
+            return Err(failed(error));
+        }
+        Err(damage) => damage,
     };
     if settings.on_loss == OnLoss::Refuse {
         return Err(OpenError::Damaged { folder: path, detail: damage.to_string() });
     }
     let aside = keep_aside(held.path(), clock).map_err(failed)?;
     warn!(folder = %path.display(), kept = %aside.display(), %damage, "going on with what is left, as told");
-    let (folder, head) = salvage(held, promised)
+    let (folder, head) = salvage(&held, generation, promised)
         .map_err(|error| OpenError::Damaged { folder: path.clone(), detail: error.to_string() })?;
     journal(folder, manifest, head, clock)
+}
+
+/// Whether an error says something of what is in a file, and not that it can not be had.
+fn is_about_contents(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+    )
+}
+
+/// sled's own folder in that of the store.
+pub(super) fn data_folder(generation: u32) -> String {
+    format!("sled-{generation}")
+}
+
+fn generations(folder: &Path) -> impl Iterator<Item = u32> + use<> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let numbers = names.filter_map(|name| name.to_string_lossy().strip_prefix("sled-")?.parse().ok());
+    numbers.collect::<Vec<_>>().into_iter()
+}
+
+fn newest_generation(folder: &Path) -> u32 {
+    generations(folder).max().unwrap_or_default()
 }
 
 /// The state of the database, if it is the promised one, or a later one: a crash between the two writes of a commit
@@ -131,12 +160,13 @@ fn count(folder: &SledFolder) -> Result<Found, Damage> {
 }
 
 /// Makes a consistent database of what can be read, or an empty one where sled reads nothing.
-fn salvage(held: HeldFolder, promised: Option<Head>) -> Result<(SledFolder, Head), Damage> {
-    let folder = match held.open() {
+fn salvage(held: &HeldFolder, generation: u32, promised: Option<Head>) -> Result<(SledFolder, Head), Damage> {
+    let name = data_folder(generation);
+    let folder = match held.open(&name) {
         Ok(folder) => folder,
-        Err((held, _)) => {
-            held.wipe().map_err(|error| SledError::from(sled::Error::from(error)))?;
-            held.open().map_err(|(_, error)| error)?
+        Err(_) => {
+            held.wipe(&name).map_err(|error| SledError::from(sled::Error::from(error)))?;
+            held.open(&name)?
         }
     };
     for entry in folder.db.iter() {
@@ -146,10 +176,10 @@ fn salvage(held: HeldFolder, promised: Option<Head>) -> Result<(SledFolder, Head
         }
     }
     let reached = [head(&folder)?, promised].into_iter().flatten().map(|head| head.revision).max();
-    let mut head = Head { database: Uuid::new_v4(), ..count(&folder)?.head };
-    head.revision = reached.unwrap_or_default();
-    info!(records = head.records, "what can be read was kept");
-    Ok((folder, head))
+    let found = count(&folder)?.head;
+    info!(records = found.records, "what can be read was kept");
+    let revision = reached.unwrap_or_default();
+    Ok((folder, Head { database: Uuid::new_v4(), revision, generation, ..found }))
 }
 
 /// Writes down where the database stands, as a commit of its own, so that from here on both know it.
@@ -159,14 +189,17 @@ fn journal(
     head: Head,
     clock: &dyn Clock,
 ) -> Result<(SledFolder, Journal), OpenError> {
-    let failed =
-        |error: io::Error| OpenError::Folder { folder: folder.path().to_owned(), detail: error.to_string() };
+    let failed = |error: io::Error| OpenError::Folder {
+        folder: folder.held().path().to_owned(),
+        detail: error.to_string(),
+    };
     let log = folder.sync_handle().map_err(failed)?;
+    folder.sync_folder().map_err(failed)?;
     let next = Head { revision: head.revision + 1, ..head };
     let mut journal = Journal { head, manifest, log };
-    journal
-        .commit(&folder.db, sled::Batch::default(), next, clock.now())
-        .map_err(|error| OpenError::Folder { folder: folder.path().to_owned(), detail: error.to_string() })?;
+    journal.commit(&folder.db, sled::Batch::default(), next, clock.now()).map_err(|error| {
+        OpenError::Folder { folder: folder.held().path().to_owned(), detail: error.to_string() }
+    })?;
     Ok((folder, journal))
 }
 

@@ -17,7 +17,7 @@ use crate::envelope::Envelope;
 /// Written in turns: when one is torn, the other is whole.
 const FILES: [&str; 2] = ["manifest.0", "manifest.1"];
 /// All of one size, so that overwriting never changes the file's.
-const FILE_BYTES: usize = 256;
+const FILE_BYTES: usize = 512;
 const KEY: &[u8] = b"manifest";
 
 /// A state of the database.
@@ -27,8 +27,14 @@ pub(super) struct Head {
     pub(super) database: Uuid,
     /// Counts the group commits.
     pub(super) revision: u64,
+    /// Which of the databases that followed each other: a compaction begins a new one.
+    pub(super) generation: u32,
     /// How many records there are.
     pub(super) records: u64,
+    /// How many bytes they take.
+    pub(super) bytes: u64,
+    /// How many people were erased since this generation began: sled's log has them still.
+    pub(super) erased: u64,
     /// The sum over all of them, as hexadecimal digits: JSON's numbers end before 2^128.
     #[serde(with = "hexadecimal")]
     pub(super) sum: u128,
@@ -37,18 +43,20 @@ pub(super) struct Head {
 impl Head {
     /// Of an empty database.
     pub(super) fn new(database: Uuid) -> Head {
-        Head { database, revision: 0, records: 0, sum: 0 }
+        Head { database, revision: 0, generation: 0, records: 0, bytes: 0, erased: 0, sum: 0 }
     }
 
     /// Counts a record in.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.records += 1;
+        self.bytes += (key.len() + value.len()) as u64;
         self.sum = self.sum.wrapping_add(fingerprint(key, value));
     }
 
     /// Counts a record out.
     pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) {
         self.records = self.records.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub((key.len() + value.len()) as u64);
         self.sum = self.sum.wrapping_sub(fingerprint(key, value));
     }
 

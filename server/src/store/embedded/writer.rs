@@ -14,9 +14,10 @@ use tracing::{error, warn};
 
 use super::database::{self, HEAD_KEY};
 use super::manifest::{Head, Manifest};
-use super::{Shared, away, note, record, user_key};
+use super::{Shared, away, compaction, note, record, user_key};
 use crate::envelope::{Envelope, MAX_VALUE_BYTES};
 use crate::record::Record;
+use crate::sled_folder::SledFolder;
 use crate::store::{EmbeddedSettings, Note, OnLoss, OpenError, Saved, StoreError};
 use crate::telemetry;
 use crate::user::{User, UserId};
@@ -35,11 +36,32 @@ pub(super) struct Write {
 
 /// What to write, and who waits for it.
 pub(super) enum Work {
-    Save { before: Option<u64>, after: Box<User>, reply: Reply<Saved> },
-    RecordLogins { logins: Vec<(UserId, UnixTime)>, reply: Reply<()> },
-    PutNote { note: Note, replaces: u64, reply: Reply<Saved> },
-    DropExpiredNotes { now: UnixTime, reply: Reply<u64> },
-    Close { reply: Reply<()> },
+    Save {
+        before: Option<u64>,
+        after: Box<User>,
+        reply: Reply<Saved>,
+    },
+    RecordLogins {
+        logins: Vec<(UserId, UnixTime)>,
+        reply: Reply<()>,
+    },
+    PutNote {
+        note: Note,
+        replaces: u64,
+        reply: Reply<Saved>,
+    },
+    DropExpiredNotes {
+        now: UnixTime,
+        reply: Reply<u64>,
+    },
+    /// Begins a new database, if the old one is worth leaving, or in any case.
+    Compact {
+        always: bool,
+        reply: Reply<bool>,
+    },
+    Close {
+        reply: Reply<()>,
+    },
 }
 
 /// What a commit goes through.
@@ -68,6 +90,26 @@ impl Journal {
         self.manifest.write(head, now)?;
         self.head = head;
         Ok(())
+    }
+}
+
+impl Journal {
+    /// From here on commits go to `fresh`, which is on the disk when this returns.
+    pub(super) fn move_to(
+        &mut self,
+        fresh: &SledFolder,
+        head: Head,
+        now: UnixTime,
+    ) -> Result<(), sled::Error> {
+        let left = std::mem::replace(&mut self.log, fresh.sync_handle()?);
+        let moved = fresh
+            .sync_folder()
+            .map_err(sled::Error::from)
+            .and_then(|()| self.commit(&fresh.db, sled::Batch::default(), head, now));
+        if moved.is_err() {
+            self.log = left;
+        }
+        moved
     }
 }
 
@@ -110,6 +152,7 @@ impl Writer {
         };
         let mut draft = Draft::new(&folder.db, self.journal.head, self.shared.clock.now());
         let mut acknowledgements: Vec<Acknowledgement> = Vec::new();
+        let mut compacting = Vec::new();
         let mut closing = None;
         for Write { work } in group {
             match work {
@@ -125,6 +168,7 @@ impl Writer {
                 Work::DropExpiredNotes { now, reply } => {
                     acknowledgements.push(draft.drop_expired_notes(now).acknowledge(reply));
                 }
+                Work::Compact { always, reply } => compacting.push((always, reply)),
                 Work::Close { reply } => closing = Some(reply),
             }
         }
@@ -132,9 +176,12 @@ impl Writer {
         for acknowledge in acknowledgements {
             acknowledge(outcome.as_ref().err());
         }
-        drop(folder);
-        if let Err(error) = outcome {
-            self.recover(&error);
+        match outcome {
+            Ok(()) => self.compact(folder, compacting),
+            Err(error) => {
+                drop((folder, compacting));
+                self.recover(&error);
+            }
         }
         closing
     }
@@ -143,6 +190,31 @@ impl Writer {
         let now = draft.now;
         let (batch, head) = draft.finish();
         self.journal.commit(db, batch, head, now)
+    }
+
+    /// Nothing is written meanwhile: this is the one thread that writes. Readers go on in the old database until the
+    /// new one is the one that the manifest names.
+    fn compact(&mut self, folder: Arc<SledFolder>, compacting: Vec<(bool, Reply<bool>)>) {
+        let always = compacting.iter().any(|(always, _)| *always);
+        let wanted =
+            always || (!compacting.is_empty() && compaction::is_worth_it(&folder, &self.journal.head));
+        let done = if wanted { self.move_to_another(folder) } else { Ok(()) };
+        if let Err(error) = &done {
+            warn!(%error, "the database could not be compacted; it goes on as it is");
+        }
+        for (_, reply) in compacting {
+            let _nobody_waits = reply.send(done.as_ref().map(|()| wanted).map_err(away));
+        }
+    }
+
+    fn move_to_another(&mut self, old: Arc<SledFolder>) -> Result<(), compaction::CompactionError> {
+        let left = self.journal.head.generation;
+        let fresh = compaction::compact(&old, &mut self.journal, self.shared.clock.now())?;
+        let held = fresh.held().clone();
+        self.shared.folder.store(Some(Arc::new(fresh)));
+        close(old);
+        // What is left of it when this fails is removed at the next start.
+        Ok(held.wipe(&database::data_folder(left))?)
     }
 
     /// After an error sled has in memory what the disk may not have. So nothing is read from it any more until it has
@@ -179,13 +251,18 @@ impl Writer {
         self.let_go();
     }
 
-    /// Returns when sled has closed: readers hold it for the time of one read.
     fn let_go(&self) {
-        let Some(mut folder) = self.shared.folder.swap(None) else { return };
-        while let Err(held) = Arc::try_unwrap(folder) {
-            folder = held;
-            thread::sleep(Duration::from_millis(1));
+        if let Some(folder) = self.shared.folder.swap(None) {
+            close(folder);
         }
+    }
+}
+
+/// Returns when sled has closed: readers hold it for the time of one read.
+fn close(mut folder: Arc<SledFolder>) {
+    while let Err(held) = Arc::try_unwrap(folder) {
+        folder = held;
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -217,6 +294,7 @@ fn refuse(group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
             Work::RecordLogins { reply, .. } => drop(reply.send(Err(refused()))),
             Work::PutNote { reply, .. } => drop(reply.send(Err(refused()))),
             Work::DropExpiredNotes { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::Compact { reply, .. } => drop(reply.send(Err(refused()))),
             Work::Close { reply } => closing = Some(reply),
         }
     }
@@ -261,6 +339,9 @@ impl<'a> Draft<'a> {
             return Ok(Saved::Overtaken);
         }
         let after = after.clone().keeping_login_of(user.as_ref());
+        if after.deleted_at.is_some() {
+            self.head.erased += 1;
+        }
         self.put(id, &Record::new(&after, stored))?;
         Ok(Saved::Written)
     }
