@@ -4,8 +4,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-readonly target
 # shellcheck source=tests/packaging/project.sh
 source tests/packaging/project.sh
 
@@ -22,10 +20,10 @@ counted() {
 }
 
 verifier-wasm/build.sh
-cargo build --locked --quiet --package doorward
+program=$(tests/runner/program)
 project=$(new_project node)
 cp tests/packaging/vectors.mjs "$project/run-vectors.mjs"
 counted node "$project/vectors.mjs" "$(realpath "${VECTORS_DIR:-tests/vectors}")"
-counted node "$project/server.mjs" "$target/debug/doorward" "$project/data"
+counted node "$project/server.mjs" "$program" "$project/data"
 echo "$passed passed, $failed failed"
 ((failed == 0))
