@@ -561,7 +561,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let padded = format!("{}{text}", if text.len() % 2 == 0 { "" } else { "0" });
+    let padded = format!("{}{text}", if text.len().is_multiple_of(2) { "" } else { "0" });
     (0..padded.len()).step_by(2).map(|at| u8::from_str_radix(&padded[at..at + 2], 16).unwrap()).collect()
 }
 

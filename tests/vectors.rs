@@ -15,7 +15,7 @@ use doorward_verifier::{
     Requirement, Reverification, ReverificationLevel, Rsa, Scoped, TokenBuffer, UnixTime, Verifier,
     WebhookHeaders, WebhookSecrets,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// One file: a family of cases, and what several of them refer to by name.
@@ -57,6 +57,15 @@ enum NamedOr<T> {
     Here(T),
 }
 
+impl<T> NamedOr<T> {
+    fn resolve<'a>(&'a self, named: &'a HashMap<String, T>) -> &'a T {
+        match self {
+            NamedOr::Name(name) => named.get(name).unwrap_or_else(|| panic!("nothing is named {name}")),
+            NamedOr::Here(here) => here,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StatedKeys {
@@ -87,6 +96,7 @@ enum Setting {
     Issuer(String),
     AuthorizedParties(Vec<String>),
     WebhookSecrets(String),
+    Policy(StatedPolicy),
 }
 
 #[derive(Deserialize)]
@@ -183,6 +193,11 @@ impl Answer {
         Answer { code: code.as_str(), reason: Some(code.reason()), ..Answer::default() }
     }
 
+    /// A setting or a policy that is none. It has no lasting code: it is a message at the start.
+    fn stopped() -> Answer {
+        Answer { code: "refused", ..Answer::default() }
+    }
+
     fn accepted(principal: &Principal, checks: &[StatedCheck]) -> Answer {
         Answer {
             principal: principal_as_json(principal),
@@ -245,8 +260,14 @@ fn fault(case: &Case, expected: &Expected, answer: &Answer) -> Option<String> {
 
 /// One line of JSON for each case and host. Written past the test harness, which holds back what is printed.
 fn print_line(case: &Case, answer: &Answer) {
-    let line = json!({ "name": case.name, "host": "native", "code": answer.code });
-    writeln!(std::io::stdout().lock(), "{line}").unwrap();
+    #[derive(Serialize)]
+    struct Line<'a> {
+        name: &'a str,
+        host: &'a str,
+        code: &'a str,
+    }
+    let line = Line { name: &case.name, host: "native", code: answer.code };
+    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string(&line).unwrap()).unwrap();
 }
 
 fn run(family: &Family, case: &Case, rsa: &dyn Rsa) -> Answer {
@@ -257,15 +278,9 @@ fn run(family: &Family, case: &Case, rsa: &dyn Rsa) -> Answer {
     if let Some(webhook) = &case.webhook {
         return webhook.verify(now);
     }
-    let policy = match case.policy.as_ref().expect("a case has a policy") {
-        NamedOr::Name(name) => &family.policies[name],
-        NamedOr::Here(policy) => policy,
-    };
-    let policy = policy.policy();
-    let keys = case.keys.as_ref().map(|keys| match keys {
-        NamedOr::Name(name) => &family.keys[name],
-        NamedOr::Here(keys) => keys,
-    });
+    let policy = case.policy.as_ref().unwrap_or_else(|| panic!("{}: no policy", case.name));
+    let Some(policy) = policy.resolve(&family.policies).policy() else { return Answer::stopped() };
+    let keys = case.keys.as_ref().map(|keys| keys.resolve(&family.keys));
     // A set that can't be had and a document that is none come to the same: nobody can tell.
     let keys = keys.and_then(|keys| keys.key_set(policy.issuer(), rsa));
     let verifier = Verifier::new(policy);
@@ -342,6 +357,7 @@ impl Setting {
                 AuthorizedParties::parse(parties.iter().map(String::as_str)).ok().map(|_| Value::Null)
             }
             Setting::WebhookSecrets(text) => WebhookSecrets::parse(text).ok().map(|_| Value::Null),
+            Setting::Policy(policy) => policy.policy().map(|_| Value::Null),
         };
         // There is no lasting code: a wrong setting is a message at the start.
         shown
@@ -363,7 +379,7 @@ impl StatedKeys {
 }
 
 impl StatedPolicy {
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> Option<Policy> {
         let parties = match &self.authorized_parties {
             StatedParties::Words(words) => AuthorizedParties::parse([words.as_str()]),
             StatedParties::List(origins) => AuthorizedParties::parse(origins.iter().map(String::as_str)),
@@ -372,20 +388,23 @@ impl StatedPolicy {
             StatedMissingAzp::Refuse => MissingAzp::Refuse,
             StatedMissingAzp::Allow => MissingAzp::Allow,
         };
-        let mut policy = Policy::new(Issuer::parse(&self.issuer).unwrap(), parties.unwrap(), missing_azp)
-            .with_issuer_aliases(self.issuer_aliases.iter().map(|alias| Issuer::parse(alias).unwrap()))
-            .with_denied_kids(self.deny_kids.iter().map(|kid| KeyId::parse(kid).unwrap()));
+        let aliases: Result<Vec<_>, _> =
+            self.issuer_aliases.iter().map(|alias| Issuer::parse(alias)).collect();
+        let denied: Option<Vec<_>> = self.deny_kids.iter().map(|kid| KeyId::parse(kid)).collect();
+        let mut policy = Policy::new(Issuer::parse(&self.issuer).ok()?, parties.ok()?, missing_azp)
+            .with_issuer_aliases(aliases.ok()?)
+            .with_denied_kids(denied?);
         if let Some(audience) = &self.template_audience {
-            policy = policy.with_template_audience(audience).unwrap();
+            policy = policy.with_template_audience(audience).ok()?;
         }
         if let Some(skew) = self.clock_skew_secs {
-            policy = policy.with_clock_skew(Duration::from_secs(skew)).unwrap();
+            policy = policy.with_clock_skew(Duration::from_secs(skew)).ok()?;
         }
         if let Some(names) = &self.algorithms {
-            let algorithms: Vec<_> = names.iter().map(|name| Algorithm::from_name(name).unwrap()).collect();
-            policy = policy.with_algorithms(algorithms).unwrap();
+            let algorithms: Option<Vec<_>> = names.iter().map(|name| Algorithm::from_name(name)).collect();
+            policy = policy.with_algorithms(algorithms?).ok()?;
         }
-        if self.accept_pending { policy.accept_pending() } else { policy }
+        Some(if self.accept_pending { policy.accept_pending() } else { policy })
     }
 }
 

@@ -123,6 +123,7 @@ class Number:
     """A number as it was written."""
 
     def __init__(self, text):
+        self.text = text
         sign, whole, fraction, exponent = re.fullmatch(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", text).groups()
         self.negative = sign == "-"
         self.digits = (whole + (fraction or "")).lstrip("0")
@@ -136,9 +137,6 @@ class Number:
             return None
         size = int(self.digits[: self.point].ljust(self.point, "0"))
         return -size if self.negative else size
-
-    def equals(self, whole):
-        return self.truncated() == whole and not self.digits[max(self.point, 0) :].strip("0")
 
 
 class Scanner:
@@ -583,7 +581,7 @@ def impersonator(payload):
 
 
 def is_version_2(payload):
-    return isinstance(payload.get("v"), Number) and payload["v"].equals(2)
+    return isinstance(payload.get("v"), Number) and payload["v"].text == "2"
 
 
 def text_or_none(value):

@@ -118,9 +118,9 @@ class Family:
         case["expect"] = verdict(code)
         self.cases.append(case)
 
-    def setting(self, name, why, setting, accepted=True, **shown):
+    def setting(self, name, why, setting, accepted=True, tags=(), **shown):
         """A setting that is taken, with what it is understood as, or one that must stop the start."""
-        self.cases.append({"name": f"{self.name}/{name}", "why": why, "tags": [], "setting": setting, "expect": {"code": "ok" if accepted else "refused", **({"shown": shown} if shown else {})}})
+        self.cases.append({"name": f"{self.name}/{name}", "why": why, "tags": list(tags), "setting": setting, "expect": {"code": "ok" if accepted else "refused", **({"shown": shown} if shown else {})}})
 
     def check(self, name, who, ask, allowed):
         if rule.has(who, ask) != allowed:

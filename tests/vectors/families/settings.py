@@ -11,6 +11,7 @@ def family():
     issuers(f)
     parties(f)
     webhook_secrets(f)
+    policies(f)
     return f
 
 
@@ -62,3 +63,14 @@ def webhook_secrets(f):
         f.setting(f"webhook-secrets-{name}", "`whsec_` and base64 of 24 to 64 bytes, or several while one is rotated", {"webhook_secrets": text})
     for name, text in {"empty": "", "blank": " \n", "prefix-alone": "whsec_", "too-short": "whsec_" + forge.b64(bytes(23)), "too-long": "whsec_" + forge.b64(bytes(65)), "not-base64": "whsec_!", "secret-key": "sk_test_" + "abcdefghijklmnopqrstuvwxyz012345", "publishable-key": pk("clerk.example.com$"), "one-of-two": f"{good},x"}.items():
         f.setting(f"webhook-secrets-{name}-refused", "a secret that is none is refused before a webhook comes", {"webhook_secrets": text}, accepted=False)
+
+
+def policies(f):
+    good = POLICIES["default"]
+    for name, changes in {"default": {}, "no-skew": {"clockSkewSecs": 0}, "longest-skew": {"clockSkewSecs": 60}, "audience": {"templateAudience": "x"}, "all-algorithms": {"algorithms": ["RS256", "RS384", "RS512"]}, "one-algorithm": {"algorithms": ["RS512"]}, "any-party": {"authorizedParties": "any party"}, "denied": {"denyKids": ["x", "k" * 128]}}.items():
+        f.setting(f"policy-{name}", "whom to trust is said, and the rest has a default", {"policy": {**good, **changes}})
+    for name, (changes, tags) in {
+        "skew-too-long": ({"clockSkewSecs": 61}, []), "skew-quarter-hour": ({"clockSkewSecs": 900}, []), "empty-audience": ({"templateAudience": ""}, ["attack:7"]), "no-algorithm": ({"algorithms": []}, ["attack:10", "attack:35"]), "hmac": ({"algorithms": ["HS256"]}, ["attack:1", "attack:10"]), "none": ({"algorithms": ["none"]}, ["attack:5", "attack:10"]), "one-of-two": ({"algorithms": ["RS256", "HS256"]}, ["attack:1", "attack:18"]), "lower-case": ({"algorithms": ["rs256"]}, []), "elliptic": ({"algorithms": ["ES256"]}, ["attack:9"]),
+        "no-party": ({"authorizedParties": []}, ["attack:42"]), "party-no-origin": ({"authorizedParties": [""]}, ["attack:42"]), "other-words": ({"authorizedParties": "*"}, ["attack:42"]), "issuer": ({"issuer": ""}, ["attack:40"]), "alias": ({"issuerAliases": ["https://*.example.com"]}, ["attack:20"]), "denied-empty": ({"denyKids": [""]}, []), "denied-long": ({"denyKids": ["k" * 129]}, []),
+    }.items():
+        f.setting(f"policy-{name}-refused", "a policy that would accept more than was said, or nothing, is none", {"policy": {**good, **changes}}, accepted=False, tags=tags)
