@@ -8,6 +8,6 @@ new_project() {
     folder=$(mktemp -d -t "doorward-$1.XXXXXX")
     cp -R "tests/packaging/$1/." "$folder/"
     npm install --prefix "$folder" --no-audit --no-fund --no-package-lock --loglevel=error \
-        verifier-wasm/doorward-*.tgz >/dev/null
+        "$PWD"/verifier-wasm/doorward-*.tgz >/dev/null || return
     echo "$folder"
 }
