@@ -42,6 +42,12 @@ const HOSTS = {
   "Vite page in Chromium, development": () => withProject("vite", (folder) => vite(folder, false)),
 };
 
+/** What a platform's own check of signatures does not take: the answer is that nobody can tell. */
+const BEYOND = {
+  // Its crypto.subtle takes RSA keys of up to 4096 bits.
+  "Deno, crypto.subtle": /^(key_material\/taken-spki-rsa-8192|keys\/8192-bits-rs512(-changed)?): code "engine-unavailable"/,
+};
+
 const asked = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
@@ -56,7 +62,10 @@ for (const [name, host] of Object.entries(HOSTS)) {
     results = [{ signature: "did not run", passed: 0, failed: 1, failures: [`${error.message}`.slice(0, 2000), output] }];
   }
   const seconds = Math.round((Date.now() - started) / 1000);
-  for (const { signature, passed: good, failed: bad, failures = [] } of results) {
+  for (const { signature, passed: good, failures: all = [], ...result } of results) {
+    const failures = all.filter((failure) => !BEYOND[`${name}, ${signature}`]?.test(failure.trim()));
+    const bad = result.failed - (all.length - failures.length);
+    if (failures.length < all.length) console.log(`${name}: ${all.length - failures.length} vectors are beyond ${signature} here`);
     console.log(`${name.padEnd(36)} ${signature.padEnd(16)} ${String(good).padStart(6)} vectors passed, ${bad} failed`);
     for (const failure of failures.slice(0, 5)) console.log(`    ${failure}`);
     passed += good;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds and packs the npm package, installs it in an empty project, and runs the vectors there, in Node; then holds its
-# verdicts against those of a server.
+# Builds and packs the npm package, installs it in an empty project, and runs the vectors and its own tests there, in Node;
+# then holds its verdicts against those of a server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -24,6 +24,9 @@ program=$(tests/runner/program)
 project=$(new_project node)
 cp tests/packaging/vectors.mjs "$project/run-vectors.mjs"
 counted node "$project/vectors.mjs" "$(realpath "${VECTORS_DIR:-tests/vectors}")"
+cp tests/js/*.mjs "$project/"
+(cd "$project" && node --test --test-reporter=tap ./*.test.mjs) >"$project/tests.tap" || grep -A 20 '^ *not ok' "$project/tests.tap"
+passed=$((passed + $(sed -n 's/^# pass //p' "$project/tests.tap"))) failed=$((failed + $(sed -n 's/^# fail //p' "$project/tests.tap")))
 counted node "$project/server.mjs" "$program" "$project/data"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,0 +1,98 @@
+/** What is presented as a token, and settings that are none. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createVerifier, SettingsError, VerifyError } from "doorward";
+import { code, NOW, ORIGIN, settings, token } from "./support.mjs";
+
+test("what is not a string is refused by code, and the next call works", async () => {
+  const verifier = createVerifier(settings());
+  for (const nothing of [undefined, null]) assert.equal(await code(verifier.verify(nothing)), "token-missing");
+  const others = [0, 1n, true, Symbol("x"), {}, [], () => {}, new String("x"), Buffer.from("x"), Object.create(null)];
+  for (const other of others) {
+    assert.equal(await code(verifier.verify(other)), "malformed-token");
+    assert.equal(await code(() => verifier.verifySync(other)), "malformed-token");
+  }
+  assert.equal((await verifier.verify(await token(), { now: NOW })).userId, "user_ada");
+});
+
+test("a huge token is refused before it reaches the module's memory", async () => {
+  const memories = [];
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = class extends Instance {
+    constructor(...given) {
+      super(...given);
+      memories.push(this.exports.memory);
+    }
+  };
+  const { createVerifier } = await import("./node_modules/doorward/scalar/node.js");
+  const verifier = createVerifier(settings());
+  WebAssembly.Instance = Instance;
+  assert.equal(await code(verifier.verify("x".repeat(100))), "malformed-token");
+  const before = memories[0].buffer.byteLength;
+  for (const text of ["x".repeat(32 * 1024 + 1), "x".repeat(50_000_000), "é".repeat(32 * 1024), "\u{1f600}".repeat(1_000_000)]) {
+    assert.equal(await code(verifier.verify(text)), "token-too-large");
+  }
+  assert.equal(memories[0].buffer.byteLength, before);
+  assert.equal(memories.length, 1);
+});
+
+test("text that is no UTF-8 when it leaves JavaScript is refused", async () => {
+  const verifier = createVerifier(settings());
+  for (const text of ["\ud800", "a.b.\udfff", "\u0000", "..", "a.b.c", ""]) {
+    assert.match(await code(verifier.verify(text)), /^(malformed|token-missing)/);
+  }
+});
+
+test("a refusal carries code, reason, kind, hint and both sides of a comparison", async () => {
+  const verifier = createVerifier(settings());
+  const error = await verifier.verify(await token(), { now: NOW + 3_600_000 }).catch((error) => error);
+  assert.ok(error instanceof VerifyError && error instanceof Error);
+  const { code, reason, kind, status, message } = error;
+  assert.deepEqual({ code, reason, kind, status }, { code: "token-expired", reason: "token-expired", kind: "refused", status: 401 });
+  assert.match(message, /expired at 1768478460, now 1768482000/);
+  assert.match(error.hint, /getToken/);
+});
+
+test("an error of another copy of the package is one too, and other errors are not", async () => {
+  const other = await import("./node_modules/doorward/scalar/node.js");
+  assert.notEqual(other.VerifyError, VerifyError);
+  const error = await createVerifier(settings()).verify("x").catch((error) => error);
+  assert.ok(error instanceof other.VerifyError);
+  for (const value of [new Error("x"), {}, null, undefined, "x"]) assert.ok(!(value instanceof VerifyError));
+});
+
+test("a session is frozen, and reads custom claims as they are", async () => {
+  const verifier = createVerifier(settings());
+  const text = await token({ claims: { roles: ["a", "b"], nested: { deep: 1.5 }, __proto__x: 1, "naïve": "\n\u2028" } });
+  const session = await verifier.verify(text, { now: NOW });
+  assert.deepEqual(session.claims.roles, ["a", "b"]);
+  assert.equal(session.claims["naïve"], "\n\u2028");
+  assert.equal(session.claims, session.claims);
+  assert.throws(() => (session.userId = "user_eve"), TypeError);
+  assert.throws(() => session.claims.roles.push("admin"), TypeError);
+  assert.equal(session, await verifier.verify(text, { now: NOW + 1000 }));
+});
+
+test("wrong settings are named, all of them, where they are written", () => {
+  const wrong = (changes) => {
+    try {
+      createVerifier(settings(changes));
+    } catch (error) {
+      assert.ok(error instanceof SettingsError, `${error}`);
+      return error.message;
+    }
+    assert.fail(`accepted ${JSON.stringify(changes)}`);
+  };
+  assert.match(wrong({ authorizedParties: undefined }), /authorizedParties must be/);
+  assert.match(wrong({ authorizedParties: [] }), /no authorized party/);
+  assert.match(wrong({ authorizedParties: "https://app.example.com" }), /authorizedParties must be/);
+  assert.match(wrong({ authorizedParties: ["app.example.com"] }), /scheme is missing/);
+  assert.match(wrong({ authorisedParties: [ORIGIN] }), /no setting authorisedParties/);
+  assert.match(wrong({ issuer: "https://clerk.example.com" }), /one of them/);
+  assert.match(wrong({ publishableKey: "sk_test_x" }), /secret key/);
+  assert.match(wrong({ clockSkewSecs: 3600 }), /clock skew/);
+  assert.match(wrong({ clockSkewSecs: -1, missingAzp: "maybe" }), /clockSkewSecs must be.*missingAzp must be|missingAzp must be.*clockSkewSecs must be/);
+  assert.match(wrong({ keys: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----" }), /given keys/);
+  for (const none of [undefined, null, 1, "x"]) assert.throws(() => createVerifier(none), SettingsError);
+});
