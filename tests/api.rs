@@ -557,3 +557,35 @@ async fn raw(server: &TestServer, text: &str) -> String {
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
+
+#[tokio::test]
+async fn a_profile_is_an_object_and_never_a_list_of_its_members() {
+    let (issuer, server) = start().await;
+    for body in [r#"["hacker","Positional"]"#, "[]", "null", "\"x\"", "1"] {
+        let request = server.request(Method::PATCH, ME).bearer_auth(issuer.token());
+        let request = request.header("content-type", "application/json").body(body);
+        let refused = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "malformed-body"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_keeps_the_allowed_methods() {
+    let (_issuer, server) = start().await;
+    let answer = server.request(Method::DELETE, "/api/auth/me/").send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    assert!(answer.headers().contains_key("allow"));
+}
+
+#[tokio::test]
+async fn a_request_for_a_tunnel_is_answered_and_causes_no_panic() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let (_issuer, server) = start().await;
+    let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+}

@@ -31,7 +31,8 @@ fn codes() -> String {
     for code in Code::ALL {
         let unavailable = if code.kind() == Kind::Unavailable { ", unavailable" } else { "" };
         let hint = code.hint().replace('|', "\\|");
-        writeln!(table, "| `{code}` | `{}` | {}{unavailable} | {hint} |", code.reason(), code.status()).unwrap();
+        writeln!(table, "| `{code}` | `{}` | {}{unavailable} | {hint} |", code.reason(), code.status())
+            .unwrap();
     }
     table
 }
@@ -43,7 +44,11 @@ fn the_readme_lists_every_code_with_what_to_do() {
     let text = fs::read_to_string(&path).unwrap();
     let (written, right) = (block(&text, "codes"), codes());
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
-        fs::write(&path, text.replace(&format!("<!-- codes -->\n{written}"), &format!("<!-- codes -->\n{right}"))).unwrap();
+        fs::write(
+            &path,
+            text.replace(&format!("<!-- codes -->\n{written}"), &format!("<!-- codes -->\n{right}")),
+        )
+        .unwrap();
         return;
     }
     assert_eq!(written, right, "run the tests with UPDATE_DOCUMENTS=1 to write the table");
@@ -55,9 +60,15 @@ fn the_readme_and_the_example_file_explain_every_setting() {
     let explained = first_cells(block(&readme, "settings")).join(" ");
     let example = fs::read_to_string(document(".env.example")).unwrap();
     for setting in SETTINGS {
-        assert!(explained.contains(&format!("`{}`", setting.name)), "{} is not in the README's table", setting.name);
         assert!(
-            example.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{}=", setting.name))),
+            explained.contains(&format!("`{}`", setting.name)),
+            "{} is not in the README's table",
+            setting.name
+        );
+        assert!(
+            example
+                .lines()
+                .any(|line| line.trim_start_matches("# ").starts_with(&format!("{}=", setting.name))),
             "{} is not in .env.example",
             setting.name
         );
@@ -65,8 +76,11 @@ fn the_readme_and_the_example_file_explain_every_setting() {
             assert!(readme.contains(&format!("`{other}`")), "{other} is not in the README");
         }
     }
-    let known = |name: &str| SETTINGS.iter().any(|setting| setting.names().any(|known| known == name)) || name == "RUST_LOG";
-    for name in explained.split('`').filter(|name| name.contains('_') || name.chars().all(char::is_uppercase)) {
+    let known = |name: &str| {
+        SETTINGS.iter().any(|setting| setting.names().any(|known| known == name)) || name == "RUST_LOG"
+    };
+    for name in explained.split('`').filter(|name| name.contains('_') || name.chars().all(char::is_uppercase))
+    {
         assert!(name.trim().is_empty() || known(name), "{name} is in the README's table and is no setting");
     }
 }

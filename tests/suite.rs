@@ -18,6 +18,7 @@ mod damage;
 mod debug;
 mod differential;
 mod doctor;
+mod documents;
 mod forward_auth;
 mod keys;
 mod kill;

@@ -103,6 +103,10 @@ where
         return Err(ApiError::new(Code::UnsupportedMediaType));
     }
     let bytes = read_all(body).await?;
+    // Its members are named: a list would be taken in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::because(Code::MalformedBody, "the body is not a JSON object"));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         let what: String = error.to_string().chars().take(MAX_DETAIL_CHARS).collect();
         ApiError::because(Code::MalformedBody, what)

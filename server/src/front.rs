@@ -191,6 +191,10 @@ impl Gate {
     /// How long the body may be, if the request may pass.
     fn admit(&self, request: &Request<Incoming>, is_https: bool) -> Result<usize, ApiError> {
         let path = request.uri().path();
+        // CONNECT names a host alone (RFC 9112 section 3.2.3), for which warp has no path.
+        if !path.starts_with('/') {
+            return Err(ApiError::new(Code::NotFound));
+        }
         if header_bytes(request.headers()) > MAX_HEADER_BYTES {
             return Err(ApiError::new(Code::HeadersTooLarge));
         }

@@ -91,7 +91,9 @@ fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible
 /// A known path with a method that it has not.
 fn wrong_method() -> BoxedFilter<(Response,)> {
     let find = |path: FullPath| {
-        let endpoint = ENDPOINTS.iter().find(|(known, _)| *known == path.as_str());
+        // A slash at the end matches as well: see `warp::path::end`.
+        let path = path.as_str().strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path.as_str());
+        let endpoint = ENDPOINTS.iter().find(|(known, _)| *known == path);
         let answer = endpoint.map(|(_, methods)| ApiError::method_not_allowed(methods).into_response());
         std::future::ready(answer.ok_or_else(reject::not_found))
     };

@@ -26,7 +26,7 @@ impl Mistake {
 
     /// An error that says all of it by itself.
     pub fn described(setting: &str, error: impl fmt::Display) -> Mistake {
-        Mistake { setting: setting.to_owned(), wrong: error.to_string() }
+        Mistake { setting: setting.to_owned(), wrong: without_secrets(&error.to_string()) }
     }
 
     /// Two names for one thing, with two values.
@@ -77,6 +77,51 @@ impl From<Mistake> for Mistakes {
     }
 }
 
+/// What came is shown, but for what is a secret wherever it stands: Clerk's keys, and user, password and query of a URL.
+fn without_secrets(text: &str) -> String {
+    text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,".contains(c)).map(masked).collect()
+}
+
+fn masked(word: &str) -> String {
+    const PREFIXES: [&str; 4] = ["sk_test_", "sk_live_", "whsec_", "ak_"];
+    let is_secret = |rest: &str| rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric()).count() >= 4;
+    let end = word.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,".contains(c)).len();
+    let (word, after) = word.split_at(end);
+    for prefix in PREFIXES {
+        if let Some((before, _)) = word.split_once(prefix).filter(|(_, rest)| is_secret(rest)) {
+            return format!("{before}{prefix}…{after}");
+        }
+    }
+    let Some((scheme, rest)) = word.split_once("://") else { return format!("{word}{after}") };
+    let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("…@{host}"));
+    let path = path.split_once('?').map_or(path.to_owned(), |(path, _)| format!("{path}?…"));
+    format!("{scheme}://{host}{path}{after}")
+}
+
 fn counted(mistakes: usize) -> String {
     if mistakes == 1 { "one mistake".to_owned() } else { format!("{mistakes} mistakes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_is_shown_without_what_is_a_secret_in_it() {
+        for (came, shown) in [
+            ("got \"sk_test_abcdefgh\": correct it", "got \"sk_test_…\": correct it"),
+            (
+                "got \"https://u:pw@clerk.example.com/jwks?key=x\"",
+                "got \"https://…@clerk.example.com/jwks?…\"",
+            ),
+            ("got mongodb://x:pw@h", "got mongodb://…@h"),
+            (
+                "expected sk_test_… or sk_live_…, got `https://app.example.com/`",
+                "expected sk_test_… or sk_live_…, got `https://app.example.com/`",
+            ),
+        ] {
+            assert_eq!(Mistake::described("NAME", came).wrong, shown);
+        }
+    }
 }
