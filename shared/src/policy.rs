@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use crate::base64;
 use crate::key_set::KeyId;
 use crate::signature::Algorithm;
 
@@ -175,16 +176,13 @@ impl PublishableKey {
     }
 }
 
-/// Standard base64 with or without padding, as JavaScript's `atob` takes it.
+/// Standard base64 in one piece, with or without padding, however much of it there is.
 fn decode_host(encoded: &str) -> Option<String> {
     let unpadded = encoded.strip_suffix("==").or(encoded.strip_suffix('=')).unwrap_or(encoded);
-    if unpadded.contains(['-', '_']) {
+    if unpadded.contains(|c: char| c.is_ascii_whitespace() || c == '=') {
         return None;
     }
-    let spelled = unpadded.replace('+', "-").replace('/', "_");
-    let mut room = [0; 256];
-    let decoded = crate::base64url::decode(spelled.as_bytes(), &mut room)?;
-    core::str::from_utf8(decoded).ok().map(str::to_owned)
+    String::from_utf8(base64::decode(unpadded).ok()?).ok()
 }
 
 /// Host and optional port, in lower case.
