@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Buf;
-use doorward_verifier::Code;
+use doorward_verifier::{Code, Principal};
 use futures_util::Stream;
 use http::StatusCode;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use crate::auth::{Presented, presented};
 use crate::body::read_json;
 use crate::error::ApiError;
 use crate::user::ProfileChange;
+use crate::users::SignedIn;
 
 /// In characters, as the members of the origin's API.
 const MAX_USERNAME_CHARS: usize = 50;
@@ -39,22 +40,32 @@ async fn handle(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     app: Arc<App>,
 ) -> Result<Response, ApiError> {
-    let principal = app.session(&presented).await?.verified()?;
+    let (principal, signed_in) = change_profile(&presented, body, &app).await?;
+    Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))
+}
+
+/// Does what the body says to the profile of whoever the request comes from. What it returns is stored.
+pub(super) async fn change_profile(
+    presented: &Presented,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    app: &App,
+) -> Result<(Principal, SignedIn), ApiError> {
+    let principal = app.session(presented).await?.verified()?;
     let change = read_json::<ProfileMembers, _>(presented.headers(), body).await?.into_change()?;
     let signed_in = app.users.change_profile(&principal, change).await?;
-    Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))
+    Ok((principal, signed_in))
 }
 
 /// What a request may say about a profile. Role and activity are not among it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ProfileMembers {
+struct ProfileMembers {
     username: Option<String>,
     name: Option<String>,
 }
 
 impl ProfileMembers {
-    pub(super) fn into_change(self) -> Result<ProfileChange, ApiError> {
+    fn into_change(self) -> Result<ProfileChange, ApiError> {
         Ok(ProfileChange {
             username: bounded("username", self.username, MAX_USERNAME_CHARS)?,
             name: bounded("name", self.name, MAX_NAME_CHARS)?,

@@ -10,11 +10,10 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::me::Me;
-use super::profile::ProfileMembers;
+use super::profile::change_profile;
 use super::{answer, with};
 use crate::app::App;
 use crate::auth::{Presented, presented};
-use crate::body::read_json;
 use crate::error::ApiError;
 
 /// The route.
@@ -34,9 +33,7 @@ async fn handle(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     app: Arc<App>,
 ) -> Result<Response, ApiError> {
-    let principal = app.session(&presented).await?.verified()?;
-    let change = read_json::<ProfileMembers, _>(presented.headers(), body).await?.into_change()?;
-    let signed_in = app.users.change_profile(&principal, change).await?;
+    let (principal, signed_in) = change_profile(&presented, body, &app).await?;
     let status = if signed_in.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Me::of(&signed_in, principal.organization()).reply(status))
 }
