@@ -351,18 +351,26 @@ async fn a_cache_that_another_one_holds_is_named_and_one_that_can_not_be_had_is_
     assert_eq!(cache.user("https://clerk.example.com", "user_1"), None);
 }
 
+/// The name of somebody who was there and is deleted.
+const FORGOTTEN: &str = "somebody-who-must-be-forgotten";
+
+/// Saves somebody, and then that they are gone. sled's log has both.
+async fn erased(store: &EmbeddedStore) -> User {
+    let person = user(USERS, FORGOTTEN);
+    store.save(None, &person).await.expect("an answer");
+    let gone = person.after(&[Change::Deleted], NOON).expect("a change");
+    store.save(Some(&person), &gone).await.expect("an answer");
+    gone
+}
+
 #[tokio::test]
 async fn a_compaction_keeps_everything_and_leaves_nothing_of_who_was_erased() {
     let folder = Folder::with_users().await;
     let store = folder.open(OnLoss::Refuse).await.expect("it opens");
-    let secret = "somebody-who-must-be-forgotten";
-    let person = user(USERS, secret);
-    store.save(None, &person).await.expect("an answer");
-    let gone = person.after(&[Change::Deleted], NOON).expect("a change");
-    store.save(Some(&person), &gone).await.expect("an answer");
-    assert!(holds(&folder.path(), secret), "sled's log has it still");
+    let gone = erased(&store).await;
+    assert!(holds(&folder.path(), FORGOTTEN), "sled's log has it still");
     assert!(store.compact().await.expect("it has room"));
-    assert!(!holds(&folder.path(), secret));
+    assert!(!holds(&folder.path(), FORGOTTEN));
     assert_eq!(folder.users(&store).await, (USERS, USERS));
     assert_eq!(store.load(&gone.clerk_id).await.expect("an answer"), Some(gone.clone()));
     let late = user(USERS + 1, "late");
@@ -379,20 +387,16 @@ async fn a_compaction_keeps_everything_and_leaves_nothing_of_who_was_erased() {
 async fn a_start_compacts_what_holds_somebody_who_was_erased() {
     let folder = Folder::with_users().await;
     let store = folder.open(OnLoss::Refuse).await.expect("it opens");
-    let secret = "somebody-who-must-be-forgotten";
-    let person = user(USERS, secret);
-    store.save(None, &person).await.expect("an answer");
-    let gone = person.after(&[Change::Deleted], NOON).expect("a change");
-    store.save(Some(&person), &gone).await.expect("an answer");
+    erased(&store).await;
     store.close().await.expect("it closes");
     let store = folder.open(OnLoss::Refuse).await.expect("it opens");
     for _ in 0..500 {
-        if !holds(&folder.path(), secret) {
+        if !holds(&folder.path(), FORGOTTEN) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(!holds(&folder.path(), secret));
+    assert!(!holds(&folder.path(), FORGOTTEN));
     store.close().await.expect("it closes");
 }
 
