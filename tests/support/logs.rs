@@ -1,12 +1,17 @@
 //! What a server writes to its log.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use doorward::config::Log;
 use doorward::telemetry;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
+
+/// While there is one subscriber in the process, tracing asks the thread that first comes by an event whether anybody
+/// wants it; a thread without a subscriber says no for all. With a second one, it asks every subscriber.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// The log of whatever runs on this thread, as long as it is held. Tests that run on one thread, as `tokio::test`'s
 /// do, see the log of their own server alone.
@@ -27,6 +32,7 @@ impl Logs {
     /// Begins to hold the log in this form.
     pub fn capture_as(log: &Log) -> Logs {
         let written = Written::default();
+        LazyLock::force(&ANOTHER);
         let subscriber = telemetry::subscriber(log, written.clone());
         Logs { written, _guard: tracing::subscriber::set_default(subscriber) }
     }
