@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tests::clerk::Mood;
 use tests::issuer::{ORIGIN, SESSION, TestIssuer, USER};
 use tests::keys::TestKey;
+use tests::logs::Logs;
 use tests::server::{Answer, TestServer};
 use tests::{NOON, base64url};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -540,6 +541,29 @@ async fn a_write_behind_a_proxy_is_none_the_less_a_write() {
     assert_eq!(asked(Some("GET")).await, 204);
     assert_eq!(asked(Some("POST")).await, 403);
     assert_eq!(asked(None).await, 403);
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_all_the_time_is_told_to_wait_and_good_tokens_still_pass() {
+    let logs = Logs::capture();
+    let (issuer, server) = start().await;
+    let mut statuses = Vec::new();
+    for _ in 0..302 {
+        statuses.push(server.get(VERIFY, Some("hello")).await.status);
+    }
+    assert_eq!((statuses[299], statuses[300]), (401, 429));
+    let told = server.get(VERIFY, Some(&issuer.forged())).await;
+    assert_eq!((told.code().as_str(), told.header("retry-after")), ("too-many-requests", "1"));
+    assert_eq!(server.get(VERIFY, Some(&issuer.token())).await.status, 204);
+    let expired = issuer.token_with(json!({"exp": NOON.as_secs() - 60}));
+    assert_eq!(
+        server.get(VERIFY, Some(&expired)).await.code(),
+        "token-expired",
+        "a genuine token hears what it needs"
+    );
+    assert_eq!(logs.count("Could not validate credentials"), 301);
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(server.get(VERIFY, Some("hello")).await.status, 401);
 }
 
 /// Sends text, and reads what comes until the server closes the connection.

@@ -9,12 +9,15 @@ use crate::cache::{Cache, CacheSettings};
 use crate::clerk::{ClerkApi, ClerkSettings, ClerkSettingsError};
 use crate::clock::Clock;
 use crate::config::{Config, Keys, StoreKind};
+use crate::failures::Failures;
 use crate::identities::{AskingRate, DEVELOPMENT_RATE, LOCAL_RATE, PRODUCTION_RATE};
 use crate::keys::{KeyOrigin, KeySettings, KeySource};
+use crate::metrics::Metrics;
 use crate::proxy::TrustedProxies;
 use crate::store::{
     self, EmbeddedSettings, MongoSettings, OnLoss, OpenError, Store, StoreError, StoreSettings,
 };
+use crate::tls::{Tls, TlsError};
 use crate::users::{ASK_AGAIN, DirectorySettings, UserDirectory};
 use crate::webhooks::Webhooks;
 
@@ -36,9 +39,14 @@ pub struct App {
     pub users: UserDirectory,
     /// What takes Clerk's events, where there is a secret that they are signed with.
     pub webhooks: Option<Webhooks>,
+    /// What ends TLS, where the server does that itself.
+    pub tls: Option<Tls>,
     /// What tells the time.
     pub clock: Arc<dyn Clock>,
+    /// What is counted and measured.
+    pub metrics: Metrics,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) failures: Failures,
     pub(crate) cache: Arc<Cache>,
 }
 
@@ -55,6 +63,9 @@ pub enum AppError {
     /// The key in the settings is not fit for use.
     #[error("CLERK_JWT_KEY: {0}")]
     Key(#[from] KeyError),
+    /// The certificate or its key is of no use.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The store or the cache can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -70,6 +81,7 @@ impl App {
         let verifier = RequestVerifier::new(Verifier::new(policy(&config)?), cookie_auth(&config));
         let clerk = ClerkApi::new(clerk_settings(&config))?;
         let mut key_settings = key_settings(&config, &clerk)?;
+        let tls = config.http.tls.clone().map(Tls::open).transpose()?;
         let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
         let store = store::open(store_settings(&config, on_loss), Arc::clone(&clock)).await?;
         key_settings.store = Some(Arc::clone(&store));
@@ -80,7 +92,20 @@ impl App {
         // A store that is away is read when it is back.
         let _denials = users.load_denials().await;
         let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
-        Ok(Arc::new(App { config, verifier, keys, users, webhooks, clock, proxies, cache }))
+        let (metrics, failures) = (Metrics::default(), Failures::default());
+        Ok(Arc::new(App {
+            config,
+            verifier,
+            keys,
+            users,
+            webhooks,
+            tls,
+            clock,
+            metrics,
+            proxies,
+            failures,
+            cache,
+        }))
     }
 
     /// Writes down what is still in memory, and gives the folders back.

@@ -14,6 +14,7 @@ use warp::path::FullPath;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::keys::KeysError;
+use crate::proxy::Peer;
 use crate::telemetry;
 use crate::users::{SignedIn, UserError};
 
@@ -23,6 +24,8 @@ pub struct Presented {
     method: Method,
     path: String,
     headers: HeaderMap,
+    /// None in a server that was put together in another way.
+    peer: Option<Peer>,
 }
 
 /// Who a request comes from, as far as the server could tell.
@@ -137,10 +140,14 @@ pub fn require(principal: &Principal, requirement: &Requirement<'_>) -> Result<(
 
 /// What a request presents: a filter that never rejects.
 pub fn presented() -> impl Filter<Extract = (Presented,), Error = Infallible> + Clone {
-    warp::method()
-        .and(warp::path::full())
-        .and(warp::header::headers_cloned())
-        .map(|method, path: FullPath, headers| Presented { method, path: path.as_str().to_owned(), headers })
+    warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::ext::optional()).map(
+        |method, path: FullPath, headers, peer| Presented {
+            method,
+            path: path.as_str().to_owned(),
+            headers,
+            peer,
+        },
+    )
 }
 
 impl Presented {
@@ -169,7 +176,7 @@ impl App {
     /// 401 for whatever the token lacks, 503 when that can't be told.
     pub async fn authenticate(&self, presented: &Presented) -> Result<Principal, ApiError> {
         let request = presented.request();
-        let principal = self.check(&request).await.map_err(refuse)?;
+        let principal = self.check(&request).await.map_err(|error| self.refuse(presented, error))?;
         self.users.admit(&principal)?;
         Ok(principal)
     }
@@ -183,9 +190,10 @@ impl App {
                 Ok(Session::Verified(principal))
             }
             Err(VerifyError::KeysUnavailable { .. }) if self.falls_back() => {
-                self.judge_unverified(&request).map(Session::Unverified).map_err(refuse)
+                let judged = self.judge_unverified(&request).map(Session::Unverified);
+                judged.map_err(|error| self.refuse(presented, error))
             }
-            Err(error) => Err(refuse(error)),
+            Err(error) => Err(self.refuse(presented, error)),
         }
     }
 
@@ -197,6 +205,20 @@ impl App {
     pub async fn sign_in(&self, principal: Principal) -> Result<(Principal, SignedIn), ApiError> {
         let signed_in = self.users.sign_in(&principal).await?;
         Ok((principal, signed_in))
+    }
+
+    /// The answer to a request that was refused: why, or, to those who are refused all the time, to wait.
+    fn refuse(&self, presented: &Presented, error: VerifyError) -> ApiError {
+        let client = presented.peer.map(|peer| self.proxies.client(peer, &presented.headers));
+        let counted =
+            client.map_or(Ok(()), |client| self.failures.count(client, error.code(), self.clock.now()));
+        match counted {
+            Ok(()) => {
+                log_refusal(&error);
+                ApiError::from(error)
+            }
+            Err(wait) => ApiError::new(Code::TooManyRequests).retry_after(wait),
+        }
     }
 
     async fn check(&self, request: &Request<'_>) -> Result<Principal, VerifyError> {
@@ -276,16 +298,15 @@ fn reason(check: Check) -> VerifyError {
     }
 }
 
-/// Logs why a token was refused, in the guide's words, and makes the answer.
-fn refuse(error: VerifyError) -> ApiError {
-    match &error {
+/// Says in the log why a token was refused, in the guide's words.
+fn log_refusal(error: &VerifyError) {
+    match error {
         VerifyError::MissingSub => telemetry::missing_sub(),
         VerifyError::WrongIss { presented, .. } => telemetry::invalid_issuer(presented),
         VerifyError::UnknownKid(kid) => telemetry::no_matching_key(kid),
         VerifyError::KeysUnavailable { .. } | VerifyError::TokenMissing => {}
         error => telemetry::verification_error(error),
     }
-    ApiError::from(error)
 }
 
 impl From<UserError> for ApiError {

@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::config::Secret;
+use crate::trace_context;
 use crate::user::{Identity, UserId};
 
 /// No answer of Clerk's that is used here comes near it.
@@ -296,7 +297,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 async fn send(url: &Url, request: RequestBuilder) -> Result<Response, ClerkError> {
-    request.send().await.map_err(|error| away(url, error))
+    request.headers(trace_context::to_pass_on()).send().await.map_err(|error| away(url, error))
 }
 
 fn expect_ok(url: &Url, response: Response) -> Result<Response, ClerkError> {

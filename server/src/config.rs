@@ -26,6 +26,8 @@ pub use mistakes::{Mistake, Mistakes};
 use reader::Reader;
 pub use settings::{Found, SETTINGS, Setting, Settings, Source};
 
+use crate::tls::TlsFiles;
+
 /// Everything that the server is told from outside.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -123,6 +125,8 @@ pub struct Http {
     pub cookie_auth: bool,
     /// Whose word about scheme and client address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where certificate and key are, if the server ends TLS itself.
+    pub tls: Option<TlsFiles>,
     /// Where `/metrics` is served.
     pub metrics_listen: Option<SocketAddr>,
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
+use crate::trace_context;
+
 /// What an attempt comes to; none when it panicked.
 pub(crate) type Flight<T> = Shared<BoxFuture<'static, Option<T>>>;
 
@@ -32,7 +34,7 @@ where
         }
         let landing = Landing { flights: Arc::clone(&self.0), key: key.clone() };
         let attempt = start();
-        let task = tokio::spawn(async move {
+        let task = trace_context::spawn(async move {
             let _landing = landing;
             attempt.await
         });

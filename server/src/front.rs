@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::BoxError;
@@ -19,15 +20,19 @@ use tower_http::cors::CorsLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
+use tracing::field::Empty;
 use tracing::{Span, debug, error, info_span};
 use warp::Reply;
 use warp::filters::BoxedFilter;
+use warp::reply::with_header;
 
 use crate::app::App;
 use crate::body::BoundedBody;
 use crate::error::ApiError;
-use crate::proxy::{Peer, TrustedProxies};
+use crate::metrics;
+use crate::proxy::{OverTls, Peer, TrustedProxies};
 use crate::routes::{self, template};
+use crate::trace_context::{self, TraceContext};
 
 /// All headers of a request together: twice what a browser's cookies and a token come to.
 const MAX_HEADER_BYTES: usize = 40 * 1024;
@@ -54,7 +59,7 @@ pub(crate) fn front(app: &Arc<App>, routes: BoxedFilter<(warp::reply::Response,)
         let (gate, routes) = (gate.clone(), routes.clone());
         async move { Ok::<_, Infallible>(gate.answer(request, routes).await) }
     });
-    let service = ServiceBuilder::new()
+    let guarded = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(erase))
         .map_request(without_odd_request_id)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -72,7 +77,25 @@ pub(crate) fn front(app: &Arc<App>, routes: BoxedFilter<(warp::reply::Response,)
         .layer(cors(&app.config.http.cors_origins))
         .layer(CatchPanicLayer::custom(panicked))
         .service(gate);
-    BoxCloneSyncService::new(service)
+    let app = Arc::clone(app);
+    BoxCloneSyncService::new(service_fn(move |request| measured(Arc::clone(&app), guarded.clone(), request)))
+}
+
+/// Counts and times what goes through.
+async fn measured<S>(
+    app: Arc<App>,
+    inner: S,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible>
+where
+    S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
+{
+    let (route, method, began) = (template(request.uri().path()), request.method().clone(), Instant::now());
+    let context = TraceContext::of(request.headers());
+    let response = trace_context::within(context, inner.oneshot(request)).await?;
+    let problem = response.extensions().get::<ApiError>().map(ApiError::code);
+    app.metrics.answered(route, &method, response.status(), problem, began.elapsed());
+    Ok(response)
 }
 
 fn erase<B>(body: B) -> AnswerBody
@@ -106,7 +129,11 @@ fn without_odd_request_id<B>(mut request: Request<B>) -> Request<B> {
 /// The request in the log: never its query or its headers, which can carry tokens, and no path that is not known.
 fn span<B>(request: &Request<B>) -> Span {
     let id = request.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    info_span!("request", method = %request.method(), path = template(request.uri().path()), id)
+    let span = info_span!("request", method = %request.method(), path = template(request.uri().path()), id, trace = Empty);
+    if let Some(context) = TraceContext::of(request.headers()) {
+        span.record("trace", context.trace_id());
+    }
+    span
 }
 
 fn answered<B>(response: &Response<B>, took: Duration, _span: &Span) {
@@ -125,7 +152,7 @@ fn finish(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     let id = response.headers().get(X_REQUEST_ID).cloned();
-    if let (Some(error), Some(id)) = (response.extensions_mut().remove::<ApiError>(), id) {
+    if let (Some(error), Some(id)) = (response.extensions().get::<ApiError>(), id) {
         let body = serde_json::to_vec(&error.problem(id.to_str().ok())).unwrap_or_default();
         response.headers_mut().remove(header::CONTENT_LENGTH);
         *response.body_mut() = erase(Full::from(body));
@@ -175,7 +202,8 @@ impl Gate {
         R: Service<Request<BoundedBody<Incoming>>, Response = warp::reply::Response, Error = Infallible>,
     {
         let peer = request.extensions().get::<Peer>().copied();
-        let is_https = peer.is_some_and(|peer| self.proxies.is_https(peer, request.headers()));
+        let over_tls = request.extensions().get::<OverTls>().is_some();
+        let is_https = over_tls || peer.is_some_and(|peer| self.proxies.is_https(peer, request.headers()));
         let mut response = match self.admit(&request, is_https) {
             Ok(limit) => pass_on(request, limit, routes).await,
             Err(refusal) => refusal.into_response(),
@@ -235,4 +263,19 @@ where
             ApiError::new(Code::Overloaded).into_response()
         }
     }
+}
+
+/// `GET /metrics`, for a listener of its own: what it tells is for operators.
+pub(crate) fn metrics_front(app: &Arc<App>) -> Front {
+    let app = Arc::clone(app);
+    let answer = move |request: Request<Incoming>| {
+        let asked = request.method() == Method::GET && request.uri().path() == "/metrics";
+        let response = if asked {
+            with_header(metrics::render(&app), header::CONTENT_TYPE, metrics::CONTENT_TYPE).into_response()
+        } else {
+            ApiError::new(Code::NotFound).into_response()
+        };
+        std::future::ready(Ok(response.map(erase)))
+    };
+    BoxCloneSyncService::new(service_fn(answer))
 }

@@ -1,15 +1,16 @@
 //! `doorward health`: the image's health check.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::Settings;
+use crate::tls::own;
 
 /// Shorter than the interval between two checks.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,14 +21,17 @@ pub struct Args {}
 
 /// Runs the command.
 pub async fn run(_args: Args) -> ExitCode {
-    let address = address(&Settings::load(Path::new(".")).unwrap_or_default());
-    let outcome =
-        timeout(PATIENCE, ask(&address)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let settings = Settings::load(Path::new(".")).unwrap_or_default();
+    let (address, certificate) = (address(&settings), settings.get("TLS_CERTIFICATE"));
+    let certificate = certificate.map(|found| PathBuf::from(found.value));
+    let outcome = timeout(PATIENCE, ask(&address, certificate.as_deref()))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed, too.
-            let _ = writeln!(io::stderr(), "http://{address}/health: {error}");
+            let _ = writeln!(io::stderr(), "{address}/health: {error}");
             ExitCode::FAILURE
         }
     }
@@ -46,8 +50,15 @@ fn address(settings: &Settings) -> String {
 }
 
 /// Without the HTTP client, which needs files of certificate authorities that a health check has no use for.
-async fn ask(address: &str) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
+async fn ask(address: &str, certificate: Option<&Path>) -> io::Result<()> {
+    let stream = TcpStream::connect(address).await?;
+    match certificate {
+        Some(certificate) => ask_over(own::connect(certificate, stream).await?, address).await,
+        None => ask_over(stream, address).await,
+    }
+}
+
+async fn ask_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: &str) -> io::Result<()> {
     let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

@@ -7,10 +7,12 @@ pub mod cache;
 pub mod clerk;
 pub mod clock;
 pub mod config;
+mod connections;
 pub mod dev;
 pub mod doctor;
 mod envelope;
 pub mod error;
+mod failures;
 mod flights;
 mod front;
 pub mod health;
@@ -20,6 +22,7 @@ pub mod issuer;
 pub mod keys;
 mod listen;
 mod logins;
+pub mod metrics;
 pub mod mint;
 pub mod proxy;
 mod record;
@@ -32,9 +35,12 @@ mod sled_folder;
 pub mod store;
 pub mod telemetry;
 mod terminal;
+pub mod tls;
 pub mod token;
+mod trace_context;
 pub mod user;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -61,6 +67,10 @@ pub async fn serve_routes(
 ) {
     telemetry::using_clerk(app.config.clerk.issuer.as_str());
     let front = front::front(&app, routes::answering_all(routes));
-    listen::listen(listener, front, shutdown).await;
+    listen::listen(listener, front, app.tls.clone(), shutdown).await;
 }
-pub mod webhooks;
+
+/// Serves `GET /metrics` until `shutdown`, on a listener of its own: what it tells is for operators.
+pub async fn serve_metrics(app: Arc<App>, listener: TcpListener, shutdown: Shutdown) {
+    listen::listen(listener, front::metrics_front(&app), None, shutdown).await;
+}

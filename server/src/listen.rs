@@ -1,26 +1,37 @@
 //! The accept loop: connections that are bounded in number, in time and in what they may send.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper::{Request, body::Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
+use crate::connections::{Connections, Place};
 use crate::front::Front;
-use crate::proxy::Peer;
+use crate::proxy::{OverTls, Peer};
 use crate::shutdown::Shutdown;
+use crate::tls::Tls;
 
-/// Connections at once: below the usual limit of open files, with room for the stores' own.
+/// Connections at once, where the limit of open files allows it.
 const MAX_CONNECTIONS: usize = 10_000;
-/// For a request's head, and for the next one to begin.
+/// For a request's head over HTTP/1, and for the next one to begin.
 const HEADER_TIME: Duration = Duration::from_secs(5);
+/// For a TLS handshake: certificates are checked and, on some clients, asked about.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// For the next request over HTTP/2, which has no time of its own for that.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// Requests at once on one connection over HTTP/2.
+const MAX_STREAMS: u32 = 100;
 /// hyper's own bound on a request's head. Above the server's, so that what lies between is answered in full.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Requests that are under way get this long when the server stops: docker waits for 10 s, Kubernetes for 30 s.
@@ -28,19 +39,24 @@ const DRAIN_TIME: Duration = Duration::from_secs(9);
 /// When there are no more file descriptors, some are given back by then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts and serves connections until `shutdown`, then lets those under way finish.
-pub(crate) async fn listen(listener: TcpListener, front: Front, mut shutdown: Shutdown) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+/// Accepts and serves connections until `shutdown`, then lets the requests under way finish.
+pub(crate) async fn listen(listener: TcpListener, front: Front, tls: Option<Tls>, mut shutdown: Shutdown) {
+    let connections = Connections::new(most_connections());
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = shutdown.requested() => break,
         };
         match accepted {
-            Ok((stream, peer, permit)) => {
-                let watcher = graceful.watcher();
-                tokio::spawn(serve_connection(stream, peer, front.clone(), watcher, permit));
+            Ok((stream, peer, place)) => {
+                tokio::spawn(serve_connection(
+                    stream,
+                    peer,
+                    front.clone(),
+                    tls.clone(),
+                    place,
+                    shutdown.clone(),
+                ));
             }
             Err(error) => {
                 error!(%error, "no connection could be accepted");
@@ -49,40 +65,114 @@ pub(crate) async fn listen(listener: TcpListener, front: Front, mut shutdown: Sh
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+    if timeout(DRAIN_TIME, connections.closed()).await.is_err() {
         warn!("requests were still under way after {} s", DRAIN_TIME.as_secs());
     }
 }
 
-/// Waits for room first: a connection that is not accepted waits in the kernel's queue.
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    connections: &Arc<Connections>,
+) -> io::Result<(TcpStream, Peer, Place)> {
     let (stream, address) = listener.accept().await?;
+    let place = connections.place().await.ok_or(io::ErrorKind::ResourceBusy)?;
     stream.set_nodelay(true)?;
-    Ok((stream, Peer(address), permit))
+    Ok((stream, Peer(address), place))
 }
 
-/// HTTP/1 alone: hyper-util's choice between versions reads the first bytes without any timer.
+/// Four of five files that the process may have open; the rest is for the stores, and for Clerk.
+fn most_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
+    files.map_or(MAX_CONNECTIONS, |files: usize| (files / 5 * 4).min(MAX_CONNECTIONS)).max(1)
+}
+
 async fn serve_connection(
     stream: TcpStream,
     peer: Peer,
     front: Front,
-    watcher: Watcher,
-    _permit: OwnedSemaphorePermit,
+    tls: Option<Tls>,
+    place: Place,
+    shutdown: Shutdown,
 ) {
-    let service = service_fn(move |mut request: hyper::Request<_>| {
+    let Some(tls) = tls else {
+        return speak(stream, false, peer, None, front, &place, shutdown).await;
+    };
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE_TIME, tls.accept(stream)) => handshake,
+        () = place.must_make_room() => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => {
+            let wants_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            speak(stream, wants_http2, peer, Some(OverTls), front, &place, shutdown).await;
+        }
+        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+        Err(_) => debug!("a TLS handshake took too long"),
+    }
+}
+
+/// The version is known beforehand, by TLS: hyper-util's choice between versions reads the first bytes without any timer.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    http2: bool,
+    peer: Peer,
+    over_tls: Option<OverTls>,
+    front: Front,
+    place: &Place,
+    shutdown: Shutdown,
+) {
+    let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        front.clone().oneshot(request)
+        over_tls.map(|over_tls| request.extensions_mut().insert(over_tls));
+        let (front, under_way) = (front.clone(), place.request());
+        async move {
+            let answer = front.oneshot(request).await;
+            drop(under_way);
+            answer
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_header_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+    let stream = TokioIo::new(stream);
+    if http2 {
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD_BYTES as u32);
+        drive(http2.serve_connection(stream, service), place, shutdown).await;
+    } else {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_header_size(MAX_HEAD_BYTES);
+        drive(http1.serve_connection(stream, service), place, shutdown).await;
+    }
+}
+
+/// Goes on until the connection ends by itself or must make room. It is asked to end, which lets the requests under way
+/// finish, when it has been idle or the server stops.
+async fn drive<C>(connection: C, place: &Place, mut shutdown: Shutdown)
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut connection = pin!(connection);
+    let ending = tokio::select! {
+        outcome = connection.as_mut() => Err(outcome),
+        () = place.must_make_room() => return,
+        () = place.idle_for(IDLE_TIME) => Ok(()),
+        () = shutdown.requested() => Ok(()),
+    };
+    let outcome = match ending {
+        Err(outcome) => outcome,
+        Ok(()) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                outcome = connection => outcome,
+                () = place.must_make_room() => return,
+            }
+        }
+    };
+    if let Err(error) = outcome {
         debug!(%error, "a connection ended early");
     }
 }
@@ -110,7 +200,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (handle, shutdown) = Shutdown::new();
-        let serving = tokio::spawn(listen(listener, BoxCloneSyncService::new(answer), shutdown));
+        let serving = tokio::spawn(listen(listener, BoxCloneSyncService::new(answer), None, shutdown));
         (address, handle, serving)
     }
 

@@ -12,6 +12,10 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// Its connection is TLS, which ends here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverTls;
+
 impl Peer {
     /// Its address; an IPv4 address in IPv6 clothes is the IPv4 address.
     pub fn address(self) -> IpAddr {

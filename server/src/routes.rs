@@ -1,8 +1,10 @@
 //! Every endpoint.
 
+mod docs;
 mod health;
 mod jwks;
 mod me;
+mod openapi;
 mod profile;
 mod ready;
 mod register;
@@ -38,6 +40,8 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("/api/auth/verify", "GET, HEAD, OPTIONS"),
     (WEBHOOK, "POST, OPTIONS"),
     ("/.well-known/jwks.json", "GET, HEAD, OPTIONS"),
+    ("/openapi.json", "GET, HEAD, OPTIONS"),
+    ("/docs", "GET, HEAD, OPTIONS"),
 ];
 
 /// The endpoints of this server, without an answer for what is none of them.
@@ -58,6 +62,10 @@ pub fn endpoints(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .or(webhook::post(app))
         .unify()
         .or(jwks::get(app))
+        .unify()
+        .or(openapi::get())
+        .unify()
+        .or(docs::get(app))
         .unify();
     routes.boxed()
 }

@@ -31,8 +31,8 @@ enum ServeError {
     App(#[from] AppError),
     #[error("{address} can't be listened on: {source}")]
     Bind { address: String, source: std::io::Error },
-    #[error("signals can't be listened to: {0}")]
-    Signals(std::io::Error),
+    #[error("signals and sockets can't be had: {0}")]
+    System(#[from] std::io::Error),
     #[error("not everything could be written down at the end: {0}")]
     Close(#[from] StoreError),
 }
@@ -68,16 +68,28 @@ async fn serve(
     on_loss: OnLoss,
     routes: impl FnOnce(&Arc<App>) -> BoxedFilter<(Response,)>,
 ) -> Result<(), ServeError> {
-    let shutdown = Shutdown::on_signal().map_err(ServeError::Signals)?;
-    let address = format!("{}:{}", config.http.host, config.http.port);
-    let bind = |source| ServeError::Bind { address: address.clone(), source };
-    let listener = TcpListener::bind((config.http.host.as_str(), config.http.port)).await.map_err(bind)?;
+    let shutdown = Shutdown::on_signal()?;
+    let listener = bind(&config.http.host, config.http.port).await?;
+    let metrics = match config.http.metrics_listen {
+        Some(address) => Some(bind(&address.ip().to_string(), address.port()).await?),
+        None => None,
+    };
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     let app = App::open(config, on_loss, Arc::new(SystemClock)).await?;
-    info!("listening on http://{}", listener.local_addr().map_err(bind)?);
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    info!("listening on {scheme}://{}", listener.local_addr()?);
+    if let Some(metrics) = metrics {
+        info!("metrics on http://{}/metrics", metrics.local_addr()?);
+        tokio::spawn(crate::serve_metrics(Arc::clone(&app), metrics, shutdown.clone()));
+    }
     let routes = routes(&app);
     crate::serve_routes(Arc::clone(&app), routes, listener, shutdown).await;
     app.close().await?;
     info!("stopped");
     Ok(())
+}
+
+async fn bind(host: &str, port: u16) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError::Bind { address: format!("{host}:{port}"), source };
+    TcpListener::bind((host, port)).await.map_err(failed)
 }

@@ -203,5 +203,5 @@ impl Collected {
 
 fn first_url(text: &str) -> String {
     let start = text.find("http://").expect("a URL");
-    text[start..].split_whitespace().next().unwrap_or_default().to_owned()
+    text[start..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,7 @@
 //! From settings to `Config`, group by group.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_verifier::{
@@ -13,6 +14,8 @@ use tracing_subscriber::EnvFilter;
 use super::mistakes::Mistake;
 use super::production::{self, InstanceKeys, Judged};
 use super::reader::Reader;
+use crate::tls::TlsFiles;
+
 use super::{Clerk, Config, Http, Keys, Log, Secret, Storage, StoreKind, Tokens};
 
 const TRUTH: &[(&str, bool)] = &[("false", false), ("true", true), ("0", false), ("1", true)];
@@ -160,6 +163,7 @@ fn http(reader: &mut Reader<'_>, production: bool) -> Option<Http> {
     let cors_origins = cors_origins(reader, production);
     let cookie_auth = reader.word("COOKIE_AUTH", &[("off", false), ("on", true)]);
     let trusted_proxies = reader.list_of("TRUSTED_PROXIES", networks).concat();
+    let tls = tls(reader);
     let metrics_listen = reader.parsed("METRICS_LISTEN", |text| {
         text.parse::<SocketAddr>()
             .map_err(|_| "expected an address and a port such as 127.0.0.1:9090, got neither")
@@ -170,8 +174,28 @@ fn http(reader: &mut Reader<'_>, production: bool) -> Option<Http> {
         cors_origins,
         cookie_auth: cookie_auth?,
         trusted_proxies,
+        tls,
         metrics_listen,
     })
+}
+
+/// Both, or neither.
+fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    match (reader.text("TLS_CERTIFICATE"), reader.text("TLS_PRIVATE_KEY")) {
+        (Some(certificate), Some(key)) => {
+            return Some(TlsFiles {
+                certificate: PathBuf::from(certificate),
+                private_key: PathBuf::from(key),
+            });
+        }
+        (None, None) => {}
+        (certificate, _) => {
+            let missing = if certificate.is_none() { "TLS_CERTIFICATE" } else { "TLS_PRIVATE_KEY" };
+            let expected = "the certificate's file and its key's, or neither";
+            reader.note(Mistake::new(missing, expected, "one of the two", "name both"));
+        }
+    }
+    None
 }
 
 fn listening_host(reader: &mut Reader<'_>, host: String) -> Option<String> {

@@ -83,6 +83,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("COOKIE_AUTH", &[], "take the session cookie too: on or off; off"),
     plain("TRUSTED_PROXIES", &[], "list of addresses and networks, or the word private; none"),
+    plain(
+        "TLS_CERTIFICATE",
+        &[],
+        "a PEM file of the certificate and what it was issued by: native TLS; none",
+    ),
+    plain("TLS_PRIVATE_KEY", &[], "a PEM file of its key"),
     plain("METRICS_LISTEN", &[], "address and port for /metrics, loopback advised; none"),
     plain("LOG_FORMAT", &[], "human or json; human"),
     plain("RUST_LOG", &[], "what is logged; info"),

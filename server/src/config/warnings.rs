@@ -19,9 +19,9 @@ impl Config {
                 "CLERK_SECRET_KEY is not set: emails and names stay unknown until webhooks bring them",
             ),
             (
-                self.production && self.http.trusted_proxies.is_empty(),
-                "production answers https alone, and TRUSTED_PROXIES names nobody who could say that it was: \
-                 every request but /health and /ready will be refused",
+                self.production && self.http.trusted_proxies.is_empty() && self.http.tls.is_none(),
+                "production answers https alone; there is no TLS_CERTIFICATE, and TRUSTED_PROXIES names nobody who \
+                 could say that it was https: every request but /health and /ready will be refused",
             ),
             (
                 self.production && self.tokens.authorized_parties == AuthorizedParties::AnyParty,

@@ -15,6 +15,7 @@ use crate::identities::Answer;
 use crate::logins::Login;
 use crate::store::{Saved, StoreError};
 use crate::telemetry;
+use crate::trace_context;
 use crate::user::{Change, Identity, User, UserId};
 
 /// How long a request waits for Clerk to say who the user is.
@@ -177,7 +178,7 @@ impl Directory {
             return None;
         }
         let (directory, id) = (Arc::clone(self), id.clone());
-        Some(tokio::spawn(async move { directory.ask_once(&id).await }))
+        Some(trace_context::spawn(async move { directory.ask_once(&id).await }))
     }
 
     async fn ask_once(&self, id: &UserId) -> Answer {
@@ -207,7 +208,7 @@ impl Directory {
         };
         if let Ok(permit) = Arc::clone(&self.late_questions).try_acquire_owned() {
             let (directory, id) = (Arc::clone(self), id.clone());
-            tokio::spawn(async move {
+            trace_context::spawn(async move {
                 let _permit = permit;
                 directory.ask_late(&id, question, wait).await;
             });
