@@ -72,6 +72,9 @@ test("a session is frozen, and reads custom claims as they are", async () => {
   assert.throws(() => (session.userId = "user_eve"), TypeError);
   assert.throws(() => session.claims.roles.push("admin"), TypeError);
   assert.equal(session, await verifier.verify(text, { now: NOW + 1000 }));
+  const copy = JSON.parse(JSON.stringify(session));
+  assert.deepEqual(copy.claims, session.claims);
+  assert.deepEqual([copy.userId, copy.organization, copy.features], ["user_ada", null, { organization: [], user: [] }]);
 });
 
 test("wrong settings are named, all of them, where they are written", () => {
@@ -95,4 +98,23 @@ test("wrong settings are named, all of them, where they are written", () => {
   assert.match(wrong({ clockSkewSecs: -1, missingAzp: "maybe" }), /clockSkewSecs must be.*missingAzp must be|missingAzp must be.*clockSkewSecs must be/);
   assert.match(wrong({ keys: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----" }), /given keys/);
   for (const none of [undefined, null, 1, "x"]) assert.throws(() => createVerifier(none), SettingsError);
+});
+
+test("many at once get each their own answer, whoever checks signatures", async () => {
+  for (const signature of [undefined, "wasm", "platform"]) {
+    const verifier = createVerifier(settings({ signature }));
+    const tokens = await Promise.all(Array.from({ length: 20 }, (_, i) => token({ userId: `user_${i}`, sessionId: `sess_${i}`, claims: { n: i } })));
+    const bearer = (text) => new Request(ORIGIN, { headers: { authorization: `Bearer ${text}` } });
+    const expected = tokens.map((_, i) => [`user_${i}`, `sess_${i}`, i]);
+    const seen = ({ userId, sessionId, claims }) => [userId, sessionId, claims.n];
+    const checks = await Promise.all(tokens.map((text) => verifier.check(bearer(text), { now: NOW })));
+    assert.deepEqual(checks.map(({ session }) => seen(session)), expected);
+    const sessions = await Promise.all(tokens.map((text) => verifier.verify(text, { now: NOW })));
+    assert.deepEqual(sessions.map(seen), expected);
+    // Refusals and acceptances in turn.
+    const fresh = await Promise.all(tokens.map((_, i) => token({ userId: `user_${i}`, lifetimeSecs: i % 2 === 0 ? 50 : -60 })));
+    const settled = await Promise.allSettled(fresh.map((text) => verifier.verify(text, { now: NOW })));
+    const told = settled.map(({ value, reason }) => value?.userId ?? reason.code);
+    assert.deepEqual(told, fresh.map((_, i) => (i % 2 === 0 ? `user_${i}` : "token-expired")));
+  }
 });

@@ -15,7 +15,7 @@ const shown = ({ raw, gzip, brotli }) => [raw, gzip, brotli].map((bytes) => Stri
 
 function bundle(entry) {
   const esbuild = join(modules, "node_modules/.bin/esbuild");
-  const options = ["--bundle", "--minify", "--format=esm", "--platform=neutral", "--external:*.wasm*", "--external:node:*"];
+  const options = ["--bundle", "--minify", "--format=esm", "--platform=neutral", "--external:*.wasm", "--external:*.wasm?module", "--external:node:*"];
   return execFileSync(esbuild, [join(modules, "dist", entry), ...options], { maxBuffer: 1e8 });
 }
 

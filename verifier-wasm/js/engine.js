@@ -7,11 +7,12 @@ import { forgetKeys, readFrom } from "./host.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What `Engine.verify` and `Engine.check` return; the answer's text says the rest. */
-export const ACCEPTED = 0;
-export const ACCEPTED_AND_REFRESH = 1;
-export const REFUSED = 2;
-export const FETCH = 3;
+/** What `verify` and `check` of the module return; the answer's text says the rest. */
+const ACCEPTED = 0;
+const ACCEPTED_AND_REFRESH = 1;
+const FETCH = 3;
+
+const LINE_FEED = 10;
 
 export class Engine {
   #load;
@@ -39,8 +40,8 @@ export class Engine {
       glue.__wbg_set_wasm(instance.exports);
       instance.exports.__wbindgen_start();
       this.#exports = instance.exports;
-      this.#inputAt = glue.input_ptr();
-      this.#room = glue.input_len();
+      this.#inputAt = this.#exports.input_ptr();
+      this.#room = this.#exports.input_len();
       this.#look();
       readFrom((pointer, length) => this.#bytes(pointer, length));
       forgetKeys();
@@ -75,13 +76,26 @@ export class Engine {
     }
   }
 
-  /** Judges a token. A longer text than any token's is cut, which the engine refuses for its size all the same. */
+  /**
+   * Judges a token. A longer text than any token's is cut, which the engine refuses for its size all the same.
+   * @returns a verdict: `{fields, rest, refresh}` of an acceptance, `{refused}`, or `{needsKeys: true}`
+   */
   verify(verifier, token, now, afterFetch) {
     this.start();
     try {
       this.#look();
       const { written } = encoder.encodeInto(token.length > this.#room ? token.slice(0, this.#room) : token, this.#input);
-      return glue.verify(verifier, written, now, afterFetch);
+      return this.#verdict(this.#exports.verify(verifier, written, now, afterFetch));
+    } catch (cause) {
+      throw this.#failed(cause);
+    }
+  }
+
+  /** Judges the request that `content` tells of; the verdict is as of `verify`. */
+  check(verifier, content, now, afterFetch) {
+    const length = this.write(content);
+    try {
+      return this.#verdict(this.#exports.check(verifier, length, now, afterFetch));
     } catch (cause) {
       throw this.#failed(cause);
     }
@@ -92,7 +106,7 @@ export class Engine {
     this.start();
     try {
       const bytes = typeof content === "string" ? encoder.encode(content) : content;
-      const room = glue.reserve(bytes.length);
+      const room = this.#exports.reserve(bytes.length);
       this.#bytes(room, bytes.length).set(bytes);
       return bytes.length;
     } catch (cause) {
@@ -100,11 +114,11 @@ export class Engine {
     }
   }
 
-  /** Calls an export of the module that takes numbers. */
+  /** Calls an export of the module: numbers go in, one comes back. */
   call(name, ...numbers) {
     this.start();
     try {
-      return glue[name](...numbers);
+      return this.#exports[name](...numbers);
     } catch (cause) {
       throw this.#failed(cause);
     }
@@ -114,7 +128,7 @@ export class Engine {
   release({ number, generation }) {
     if (this.#exports === undefined || generation !== this.generation) return;
     try {
-      glue.release(number);
+      this.#exports.release(number);
     } catch (cause) {
       this.#failed(cause);
     }
@@ -122,13 +136,27 @@ export class Engine {
 
   /** The text of the last answer. */
   answer() {
-    return decoder.decode(this.#bytes(glue.answer_ptr(), glue.answer_len()));
+    return decoder.decode(this.#answer());
   }
 
   /** What the engine says of a code: `{code, reason, kind, hint, status, message}`. */
   facts(code) {
     this.call("facts", this.write(code));
     return JSON.parse(this.answer());
+  }
+
+  /** Reads the answer at once: the next call, perhaps about somebody else's token, writes over it. */
+  #verdict(word) {
+    if (word === FETCH) return { needsKeys: true };
+    const answer = this.#answer();
+    if (word !== ACCEPTED && word !== ACCEPTED_AND_REFRESH) return { refused: JSON.parse(decoder.decode(answer)) };
+    const end = answer.indexOf(LINE_FEED);
+    const fields = JSON.parse(decoder.decode(answer.subarray(0, end)));
+    return { fields, rest: answer.slice(end + 1), refresh: word === ACCEPTED_AND_REFRESH };
+  }
+
+  #answer() {
+    return this.#bytes(this.#exports.answer_ptr(), this.#exports.answer_len());
   }
 
   #compiled() {

@@ -16,32 +16,32 @@ export class PlatformRsa {
 
   /** For the engine: the answer, if this is what was asked; else it is noted what to ask, and nothing is accepted. */
   verify(key, algorithm, message, signature) {
-    const { question, verdict } = this.#answer ?? {};
+    const { question, holds } = this.#answer ?? {};
     if (
       question?.key === key &&
       question.algorithm === algorithm &&
       same(question.message, message) &&
       same(question.signature, signature)
     ) {
-      return verdict;
+      return holds;
     }
     this.#question = { key, algorithm, message: message.slice(), signature: signature.slice() };
     return false;
   }
 
   /**
-   * The engine's word on a token, once the platform has checked its signature: `{word, proof}`.
+   * The engine's verdict on a token, once the platform has checked its signature: `{verdict, proof}`.
    * @param judge has the engine judge the token
    */
   async judged(judge) {
     let proof;
-    let word = this.#asking(judge);
+    let verdict = this.#asking(judge);
     while (this.#question !== undefined) {
       const question = this.#question;
-      proof = { question, verdict: await decide(question) };
-      word = this.#asking(judge, proof);
+      proof = { question, holds: await decide(question) };
+      verdict = this.#asking(judge, proof);
     }
-    return { word, proof };
+    return { verdict, proof };
   }
 
   /** The engine's word on a token that was judged before, with the proof from then. */

@@ -1,6 +1,6 @@
 /** `createVerifier`: settings in, tokens to sessions. Every decision about a token is the engine's. */
 
-import { ACCEPTED, ACCEPTED_AND_REFRESH, Engine, FETCH } from "./engine.js";
+import { Engine } from "./engine.js";
 import { SettingsError, VerifyError } from "./error.js";
 import { numberOf } from "./host.js";
 import { KeySource } from "./keys.js";
@@ -69,8 +69,8 @@ class Verifier {
     const known = this.#known(token, call.now());
     if (known !== undefined) return known;
     if (!this.#engine.isReady) await this.#engine.ready();
-    const { word, proof } = await this.#judged((now, afterFetch) => this.#judge(token, now, afterFetch), call);
-    return this.#concluded(word, token, call, proof);
+    const { verdict, proof } = await this.#judged((now, afterFetch) => this.#judge(token, now, afterFetch), call);
+    return this.#concluded(verdict, token, call, proof);
   }
 
   verifySync(token, options) {
@@ -81,12 +81,12 @@ class Verifier {
     if (this.#platform !== undefined) {
       throw this.#refusal("engine-unavailable", 'with signature: "platform" the check is asynchronous: use verify');
     }
-    const word = this.#judge(token, now, false);
-    if (word === FETCH) {
+    const verdict = this.#judge(token, now, false);
+    if (verdict.needsKeys) {
       this.#refreshBehind(call);
       throw this.#refusal("keys-unavailable", "the issuer's keys are being fetched: `await verifier.ready()` first");
     }
-    return this.#concluded(word, token, call);
+    return this.#concluded(verdict, token, call);
   }
 
   async check(request, options) {
@@ -124,53 +124,48 @@ class Verifier {
     if (content === undefined) {
       return { outcome: "rejected", error: this.#refusal("headers-too-large", "the request's headers are too large") };
     }
-    const engine = this.#engine;
-    const { word, proof } = await this.#judged((now, afterFetch) => {
-      const number = this.#number(now);
-      return engine.call("check", number, engine.write(content), now, afterFetch);
-    }, call);
-    const answer = engine.answer();
-    if (!isAccepted(word)) return decided(JSON.parse(answer));
-    const { session } = this.#accepted(word, answer, call, (requirement, at) => this.#has(content, requirement, at, call.now(), proof));
+    const { verdict, proof } = await this.#judged(
+      (now, afterFetch) => this.#engine.check(this.#number(now), content, now, afterFetch),
+      call,
+    );
+    if (verdict.refused !== undefined) return decided(verdict.refused);
+    const from = call.now();
+    const session = this.#session(verdict, call, (requirement) => this.#has(content, requirement, from, call.now(), proof));
     if (this.#revocations.includes(session)) return { outcome: "rejected", error: this.#revoked() };
     return { outcome: "verified", session };
   }
 
-  /** The engine's word, with keys fetched and the platform asked where that is called for: `{word, proof}`. */
+  /** The engine's verdict, with keys fetched and the platform asked where that is called for: `{verdict, proof}`. */
   async #judged(judge, call) {
     const settled = await this.#settled(() => judge(call.now(), false));
-    if (settled.word !== FETCH) return settled;
+    if (!settled.verdict.needsKeys) return settled;
     await this.#keys.refresh(call.now);
     return this.#settled(() => judge(call.now(), true));
   }
 
   async #settled(judge) {
-    return this.#platform === undefined ? { word: judge() } : this.#platform.judged(judge);
+    return this.#platform === undefined ? { verdict: judge() } : this.#platform.judged(judge);
   }
 
   #judge(token, now, afterFetch) {
     return this.#engine.verify(this.#number(now), token, now, afterFetch);
   }
 
-  /** The session, or the refusal, that the engine's last answer tells. */
-  #concluded(word, token, call, proof) {
-    const answer = this.#engine.answer();
-    if (!isAccepted(word)) throw new VerifyError(JSON.parse(answer));
-    const { session, from, until } = this.#accepted(word, answer, call, (requirement, at) =>
-      this.#has(pairs([["token", token]]), requirement, at, call.now(), proof),
+  /** The session, or the refusal, that a verdict is. */
+  #concluded(verdict, token, call, proof) {
+    if (verdict.refused !== undefined) throw new VerifyError(verdict.refused);
+    const from = call.now();
+    const session = this.#session(verdict, call, (requirement) =>
+      this.#has(pairs([["token", token]]), requirement, from, call.now(), proof),
     );
     this.#refuseRevoked(session);
-    this.#verdicts.keep(token, session, from, until);
+    this.#verdicts.keep(token, session, from, verdict.fields.until);
     return session;
   }
 
-  #accepted(word, answer, call, has) {
-    if (word === ACCEPTED_AND_REFRESH) this.#refreshBehind(call);
-    const from = call.now();
-    const end = answer.indexOf("\n");
-    const fields = JSON.parse(answer.slice(0, end));
-    const session = new Session(fields, answer.slice(end + 1), (requirement) => has(requirement, from));
-    return { session, from, until: fields.until };
+  #session({ fields, rest, refresh }, call, has) {
+    if (refresh) this.#refreshBehind(call);
+    return new Session(fields, rest, has);
   }
 
   /** Asks the engine, which judges again what the session came with: whom it stands for is not remembered there. */
@@ -180,7 +175,7 @@ class Verifier {
     bytes.set(content);
     bytes.set(asked, content.length);
     const engine = this.#engine;
-    const ask = () => engine.call("has", this.#number(now), engine.write(bytes), acceptedAt, now);
+    const ask = () => engine.call("has", this.#number(now), engine.write(bytes), acceptedAt, now) !== 0;
     return this.#platform === undefined ? ask() : this.#platform.judgedAgain(ask, proof);
   }
 
@@ -249,10 +244,6 @@ class Verifier {
   #refusal(code, message, cause) {
     return new VerifyError({ ...this.#engine.facts(code), message }, cause);
   }
-}
-
-function isAccepted(word) {
-  return word === ACCEPTED || word === ACCEPTED_AND_REFRESH;
 }
 
 /** What the engine says of a request that is not verified, with its error as one. */

@@ -84,13 +84,13 @@ pub fn reserve(length: usize) -> *const u8 {
 /// Where the last answer is.
 #[wasm_bindgen]
 pub fn answer_ptr() -> *const u8 {
-    INSTANCE.with_borrow(|instance| instance.answer.as_str().as_ptr())
+    INSTANCE.with_borrow(|instance| instance.answer.as_bytes().as_ptr())
 }
 
 /// How long it is.
 #[wasm_bindgen]
 pub fn answer_len() -> usize {
-    INSTANCE.with_borrow(|instance| instance.answer.as_str().len())
+    INSTANCE.with_borrow(|instance| instance.answer.as_bytes().len())
 }
 
 /// Makes a verifier of the settings in the room and gives its number; -1 when they can't be used, the answer says why.

@@ -92,7 +92,7 @@ export type Check =
   /** Nobody can tell now. In front of Clerk, pass it on; else it is 503. */
   | { readonly outcome: "unavailable"; readonly error: VerifyError; readonly retryAfter: number };
 
-/** Whom an accepted token stands for. Frozen. */
+/** Whom an accepted token stands for. Frozen. To copy it, take `toJSON()`: spreading gives the ids and times alone. */
 export interface Session {
   /** `sub`: `user_…` */
   readonly userId: string;
@@ -120,6 +120,8 @@ export interface Session {
   readonly claims: Claims;
   /** Whether the session has all that is required. Asks for nothing: false. */
   has(requirement: Requirement): boolean;
+  /** All of it, as an object of its own. */
+  toJSON(): Omit<Session, "has" | "toJSON">;
 }
 
 export interface Organization {
