@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_verifier::{AwsLcRsa, CookieAuth, KeyError, Policy, PolicyError, RequestVerifier, Verifier};
+use doorward_verifier::{
+    AwsLcRsa, CookieAuth, KeyError, Policy, PolicyError, RequestVerifier, Verdicts, Verifier,
+};
 
 use crate::cache::{Cache, CacheSettings};
 use crate::clerk::{ClerkApi, ClerkSettings, ClerkSettingsError};
@@ -33,6 +35,8 @@ pub struct App {
     pub config: Config,
     /// What makes principals of tokens.
     pub verifier: RequestVerifier,
+    /// What it has accepted.
+    pub(crate) verdicts: Verdicts,
     /// What brings the issuer's keys.
     pub keys: KeySource,
     /// What finds users.
@@ -96,6 +100,7 @@ impl App {
         Ok(Arc::new(App {
             config,
             verifier,
+            verdicts: Verdicts::default(),
             keys,
             users,
             webhooks,

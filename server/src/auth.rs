@@ -32,14 +32,14 @@ pub struct Presented {
 #[derive(Clone, Debug)]
 pub(crate) enum Session {
     /// A verified token names them.
-    Verified(Principal),
+    Verified(Arc<Principal>),
     /// The debug fallback: a token names them that nobody could check.
-    Unverified(UnverifiedPrincipal),
+    Unverified(Box<UnverifiedPrincipal>),
 }
 
 impl Session {
     /// The principal, for whatever must not be done on somebody's mere word.
-    pub(crate) fn verified(self) -> Result<Principal, ApiError> {
+    pub(crate) fn verified(self) -> Result<Arc<Principal>, ApiError> {
         match self {
             Session::Verified(principal) => Ok(principal),
             Session::Unverified(_) => Err(ApiError::new(Code::UnverifiedPrincipal)),
@@ -178,7 +178,7 @@ impl App {
         let request = presented.request();
         let principal = self.check(&request).await.map_err(|error| self.refuse(presented, error))?;
         self.users.admit(&principal)?;
-        Ok(principal)
+        Ok(Arc::unwrap_or_clone(principal))
     }
 
     /// As [`App::authenticate`], with the debug fallback.
@@ -190,7 +190,7 @@ impl App {
                 Ok(Session::Verified(principal))
             }
             Err(VerifyError::KeysUnavailable { .. }) if self.falls_back() => {
-                let judged = self.judge_unverified(&request).map(Session::Unverified);
+                let judged = self.judge_unverified(&request).map(Box::new).map(Session::Unverified);
                 judged.map_err(|error| self.refuse(presented, error))
             }
             Err(error) => Err(self.refuse(presented, error)),
@@ -221,22 +221,45 @@ impl App {
         }
     }
 
-    async fn check(&self, request: &Request<'_>) -> Result<Principal, VerifyError> {
-        let mut buffer = Box::new(TokenBuffer::new());
+    async fn check(&self, request: &Request<'_>) -> Result<Arc<Principal>, VerifyError> {
         let now = self.clock.now();
-        let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
-        let lookup = self.lookup(&presented, now).await;
-        let principal = match principal_of(self.verifier.verify(&presented, lookup, now)) {
-            Err(VerifyError::WrongSignature) => self.check_again(&presented, now).await?,
-            outcome => outcome?,
+        let token = self.verifier.token_in_header(request);
+        let remembered =
+            token.and_then(|token| self.verdicts.find(token, |kid| self.keys.lookup(kid, now), now));
+        let principal = match remembered {
+            Some(principal) => principal,
+            None => self.check_anew(request, token, now).await?,
         };
         telemetry::token_verified(principal.user_id());
-        if presented.is_cookie() {
-            telemetry::authenticated_by_cookie();
-        } else {
+        if token.is_some() {
             telemetry::authenticated_by_header();
+        } else {
+            telemetry::authenticated_by_cookie();
         }
         Ok(principal)
+    }
+
+    async fn check_anew(
+        &self,
+        request: &Request<'_>,
+        token: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Arc<Principal>, VerifyError> {
+        let mut buffer = Box::new(TokenBuffer::new());
+        let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
+        let lookup = self.lookup(&presented, now).await;
+        let keys = lookup.keys().cloned();
+        match principal_of(self.verifier.verify(&presented, lookup, now)) {
+            Err(VerifyError::WrongSignature) => self.check_again(&presented, now).await.map(Arc::new),
+            Err(error) => Err(error),
+            Ok(principal) => {
+                let principal = Arc::new(principal);
+                if let (Some(token), Some(keys)) = (token, keys) {
+                    self.verdicts.remember(token, &principal, &keys, now);
+                }
+                Ok(principal)
+            }
+        }
     }
 
     /// The key that a token names, fetched where that may be done.

@@ -65,6 +65,16 @@ pub enum Lookup {
     },
 }
 
+impl Lookup {
+    /// The set that has the key, where one may be used.
+    pub fn keys(&self) -> Option<&Arc<KeySet>> {
+        match self {
+            Lookup::Use(keys) | Lookup::UseAndRefresh(keys) => Some(keys),
+            Lookup::Fetch | Lookup::UnknownKid | Lookup::Unavailable { .. } => None,
+        }
+    }
+}
+
 /// One issuer's keys, and the decisions about them.
 ///
 /// It never fetches, waits or tells the time. Its owner asks [`lookup`](KeyCache::lookup), carries out the answer,

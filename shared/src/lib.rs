@@ -63,6 +63,7 @@ mod rsa;
 mod signature;
 mod time;
 mod token;
+mod verdicts;
 mod verifier;
 mod webhook;
 
@@ -93,6 +94,7 @@ pub use time::{MAX_UNIX_SECS, UnixTime};
 pub use token::{
     MAX_HEADER_BYTES, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_TOKEN_BYTES, TokenBuffer, UnverifiedToken,
 };
+pub use verdicts::Verdicts;
 pub use verifier::{ScreenedToken, Verifier};
 pub use webhook::{
     Delivery, MAX_WEBHOOK_BYTES, WEBHOOK_TOLERANCE, WebhookError, WebhookHeaders, WebhookSecretError,

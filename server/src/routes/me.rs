@@ -31,7 +31,7 @@ pub(super) fn get(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 async fn handle(presented: Presented, app: Arc<App>) -> Result<Response, ApiError> {
     match app.session(&presented).await? {
         Session::Verified(principal) => {
-            let (principal, signed_in) = app.sign_in(principal).await?;
+            let signed_in = app.users.sign_in(&principal).await?;
             Ok(Me::of(&signed_in, principal.organization()).reply(StatusCode::OK))
         }
         Session::Unverified(claimed) => {

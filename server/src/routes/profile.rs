@@ -49,7 +49,7 @@ pub(super) async fn change_profile(
     presented: &Presented,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     app: &App,
-) -> Result<(Principal, SignedIn), ApiError> {
+) -> Result<(Arc<Principal>, SignedIn), ApiError> {
     let principal = app.session(presented).await?.verified()?;
     let change = read_json::<ProfileMembers, _>(presented.headers(), body).await?.into_change()?;
     let signed_in = app.users.change_profile(&principal, change).await?;

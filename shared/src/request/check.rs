@@ -151,6 +151,12 @@ impl RequestVerifier {
         }
     }
 
+    /// The token on which alone the decision depends, that of a header: for whoever remembers what was decided about it.
+    pub fn token_in_header<'a>(&self, request: &'a Request<'_>) -> Option<&'a str> {
+        let left_to_clerk = self.cookies.is_some() && request.is_clerk_proxy();
+        request.authorization.bearer().ok().flatten().filter(|_| !left_to_clerk)
+    }
+
     /// The first step: which token is presented, and whether it could be one of ours.
     ///
     /// # Errors
