@@ -10,6 +10,7 @@ use doorward::identities::LOCAL_RATE;
 use doorward::store::Store;
 use doorward::user::{Change, Identity, ProfileChange, UserId};
 use doorward::users::{ASK_AGAIN, DirectorySettings, SignedIn, UserDirectory, UserError};
+use doorward_verifier::UnixTime;
 use tests::clerk::{FakeClerk, Mood};
 use tests::faulty::FaultyStore;
 use tests::stores::{Fixture, Kind, NOON};
@@ -435,4 +436,20 @@ async fn a_clock_that_goes_back_makes_nothing_fresh() {
     clock.set(NOON.minus(Duration::from_secs(3600)));
     sign_in(&users, "user_1").await;
     assert_eq!(store.calls()[0], loads + 1, "its age is unknown, so the store is asked");
+}
+
+#[tokio::test]
+async fn what_was_confirmed_later_than_now_is_of_unknown_age_and_not_shown_while_the_store_is_away() {
+    let (store, clock) = (FaultyStore::new(), noon());
+    let users = directory(Arc::clone(&store) as _, None, &clock);
+    sign_in(&users, "user_1").await;
+    store.set_away(true);
+    let shown = async |now: UnixTime| {
+        clock.set(now);
+        users.find_or_create(&id("user_1")).await.map(|shown| shown.stale)
+    };
+    assert!(matches!(shown(NOON.minus(Duration::from_secs(3600))).await, Err(UserError::Unavailable { .. })));
+    // Clocks are set back by a little all the time.
+    assert_eq!(shown(NOON.minus(Duration::from_secs(2))).await, Ok(Some(Duration::ZERO)));
+    assert_eq!(shown(NOON.plus(Duration::from_secs(600))).await, Ok(Some(Duration::from_secs(600))));
 }

@@ -10,6 +10,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use doorward_verifier::{MAX_LIFETIME, UnixTime};
+use tokio::time::Instant;
 
 use crate::store::{Note, NoteKind};
 use crate::user::{User, UserId};
@@ -76,8 +77,17 @@ impl Denial {
 /// The denials that this instance knows of.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
-    known: RwLock<HashMap<String, (Denial, Note)>>,
+    known: RwLock<HashMap<String, Known>>,
     count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Known {
+    denial: Denial,
+    note: Note,
+    /// When it was heard of. It is kept for as long as it lasts by a clock that nobody sets: one that is ahead for a
+    /// while would drop it, and let a session in again when it is set right.
+    heard_at: Instant,
 }
 
 impl Denials {
@@ -88,24 +98,25 @@ impl Denials {
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let in_force =
-            |key: &str| known.get(key).filter(|(_, note)| note.expires_at > now).map(|(denial, _)| *denial);
+            |key: &str| known.get(key).filter(|known| known.note.expires_at > now).map(|known| known.denial);
         let user = in_force(user_id).filter(|denial| *denial != Denial::Lifted);
         user.or_else(|| in_force(session_id?))
     }
 
-    /// Takes up what the store has, and says which users it is news about.
-    pub(crate) fn take(&self, notes: Vec<Note>, now: UnixTime) -> Vec<UserId> {
+    /// Takes up what the store has, and says which users it is news about. What has ended by a clock that may be wrong
+    /// is taken up, too: it is not told again.
+    pub(crate) fn take(&self, notes: Vec<Note>) -> Vec<UserId> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut news = Vec::new();
-        for note in notes.into_iter().filter(|note| note.expires_at > now) {
+        for note in notes {
             let Some(denial) = Denial::of(&note) else { continue };
-            if known.get(&note.key).is_some_and(|(_, known)| *known == note) {
+            if known.get(&note.key).is_some_and(|known| known.note == note) {
                 continue;
             }
             news.extend(UserId::parse(&note.key));
-            known.insert(note.key.clone(), (denial, note));
+            known.insert(note.key.clone(), Known { denial, note, heard_at: Instant::now() });
         }
-        known.retain(|_, (_, note)| note.expires_at > now);
+        known.retain(|_, known| known.heard_at.elapsed() < LASTS);
         self.count.store(known.len(), Ordering::Release);
         news
     }
@@ -122,17 +133,20 @@ mod tests {
 
     const NOON: UnixTime = UnixTime::from_secs(1_795_521_600); // 2026-11-24T12:00:00Z
 
-    #[test]
-    fn a_denial_is_in_force_until_no_token_of_its_time_is_accepted() {
+    #[tokio::test(start_paused = true)]
+    async fn a_denial_is_in_force_until_no_token_of_its_time_is_accepted() {
         let denials = Denials::default();
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), None);
-        denials.take(vec![Denial::session("sess_1", NOON)], NOON);
+        denials.take(vec![Denial::session("sess_1", NOON)]);
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Ended));
         assert_eq!(denials.find(Some("sess_2"), "user_1", NOON), None);
         assert_eq!(denials.find(None, "user_1", NOON), None);
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON.plus(MAX_LIFETIME)), Some(Denial::Ended));
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON.plus(LASTS)), None);
-        denials.take(Vec::new(), NOON.plus(LASTS));
+        denials.take(Vec::new());
+        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Ended), "the clock was wrong");
+        tokio::time::advance(LASTS).await;
+        denials.take(Vec::new());
         assert_eq!(denials.count(), 0);
     }
 
@@ -140,10 +154,10 @@ mod tests {
     fn an_unban_lifts_a_ban_and_only_news_is_news() {
         let denials = Denials::default();
         let banned = Denial::Banned.note("user_1", 1, NOON);
-        assert_eq!(denials.take(vec![banned.clone()], NOON).len(), 1);
-        assert!(denials.take(vec![banned], NOON).is_empty());
+        assert_eq!(denials.take(vec![banned.clone()]).len(), 1);
+        assert!(denials.take(vec![banned]).is_empty());
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Banned));
-        assert_eq!(denials.take(vec![Denial::Lifted.note("user_1", 2, NOON)], NOON).len(), 1);
+        assert_eq!(denials.take(vec![Denial::Lifted.note("user_1", 2, NOON)]).len(), 1);
         assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), None);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use doorward_verifier::{Principal, UnixTime};
+use doorward_verifier::{DEFAULT_CLOCK_SKEW, Principal, UnixTime};
 use moka::future::Cache as Memory;
 use moka::ops::compute::Op;
 use tokio::sync::Semaphore;
@@ -263,9 +263,9 @@ impl Directory {
         }
     }
 
-    /// What is known, if that may still be shown.
+    /// What is known, if that may still be shown. What was confirmed later than now is of unknown age.
     fn stale(&self, known: Option<Arc<Entry>>, now: UnixTime) -> Option<SignedIn> {
-        let entry = known?;
+        let entry = known.filter(|entry| entry.confirmed_at <= now.plus(DEFAULT_CLOCK_SKEW))?;
         let age = now.since(entry.confirmed_at);
         (age <= self.settings.stale).then(|| {
             self.logins.note(&entry.login, now);

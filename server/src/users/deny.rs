@@ -31,7 +31,7 @@ impl Directory {
         let now = self.clock.now();
         let note = Denial::session(session_id, now);
         self.store.put_note(&note, u64::MAX).await?;
-        self.denials.take(vec![note], now);
+        self.denials.take(vec![note]);
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Directory {
             }
         }
         if self.store.put_note(&note, note.version).await? == Saved::Written {
-            self.denials.take(vec![note], now);
+            self.denials.take(vec![note]);
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Directory {
     /// Reads what others have written since `mark`.
     pub(super) async fn read_denials(&self, mark: Option<Mark>) -> Result<Mark, StoreError> {
         let (notes, mark) = self.store.notes(NoteKind::Denial, mark).await?;
-        for id in self.denials.take(notes, self.clock.now()) {
+        for id in self.denials.take(notes) {
             self.forget(&id).await;
         }
         Ok(mark)
