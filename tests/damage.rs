@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::cache::{Cache, CacheSettings, CacheStatus};
+use doorward::cache::{Cache, CacheSettings, CacheStatus, KnownKeys};
 use doorward::clock::FixedClock;
 use doorward::store::embedded::EmbeddedStore;
 use doorward::store::{EmbeddedSettings, OnLoss, OpenError, Saved, Store};
@@ -325,6 +325,43 @@ async fn a_damaged_cache_begins_again() {
     fs::write(folder.path().join("sled").join("conf"), b"garbage").expect("written");
     assert_eq!(open().await.expect("it opens").status(), CacheStatus::Ready);
     assert!(folder.path().join("note.txt").exists(), "what is not sled's is left alone");
+}
+
+/// Damage makes sled give back some of its pages in an older state.
+#[tokio::test]
+async fn parts_of_two_key_sets_are_not_put_together() {
+    const SOURCE: &str = "https://clerk.example.com/.well-known/jwks.json";
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings =
+        CacheSettings { folder: folder.path().to_owned(), lock_wait: Duration::ZERO, stale: Duration::ZERO };
+    let keys = |letter: &str, asked_at: u64| {
+        let document = letter.repeat(20_000);
+        KnownKeys { document, etag: None, asked_at: NOON.as_millis() + asked_at }
+    };
+    let part = |db: &sled::Db, number: u32| {
+        let tree = db.open_tree("keys").expect("a tree");
+        let key = [SOURCE.as_bytes(), &number.to_be_bytes()].concat();
+        let value = tree.get(&key).expect("an answer").expect("it is there");
+        (tree, key, value)
+    };
+    let save = async |keys: &KnownKeys| {
+        let cache = Cache::open(settings.clone(), Arc::new(FixedClock::at(NOON))).await.expect("it opens");
+        cache.save_keys(SOURCE, keys);
+        assert_eq!(cache.keys(SOURCE).as_ref(), Some(keys));
+        cache.close().await;
+    };
+    save(&keys("a", 1000)).await;
+    let older = part(&sled::open(folder.path().join("sled")).expect("it opens"), 1).2;
+    save(&keys("b", 2000)).await;
+    {
+        let db = sled::open(folder.path().join("sled")).expect("it opens");
+        let (tree, key, _) = part(&db, 1);
+        tree.insert(key, older).expect("written");
+        db.flush().expect("flushed");
+    }
+    let cache = Cache::open(settings.clone(), Arc::new(FixedClock::at(NOON))).await.expect("it opens");
+    assert_eq!(cache.keys(SOURCE), None);
+    cache.close().await;
 }
 
 #[tokio::test]

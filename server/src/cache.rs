@@ -171,14 +171,19 @@ impl Cache {
     /// The keys that `source` published.
     pub fn keys(&self, source: &str) -> Option<KnownKeys> {
         let trees = self.trees.load_full()?;
-        let mut json = Vec::new();
+        let (mut json, mut asked_at) = (Vec::new(), None);
         for part in 0.. {
             let key = part_key(source, part);
             let Some(bytes) = self.noting_errors(trees.keys.get(&key))? else { break };
             let envelope = Envelope::open(&key, &bytes).ok().filter(|envelope| self.is_current(envelope))?;
+            // Parts of different sets make none.
+            if *asked_at.get_or_insert(envelope.stored_at) != envelope.stored_at {
+                return None;
+            }
             json.extend_from_slice(envelope.payload);
         }
-        serde_json::from_slice(&json).ok()
+        let keys: KnownKeys = serde_json::from_slice(&json).ok()?;
+        (asked_at == Some(UnixTime::from_millis(keys.asked_at))).then_some(keys)
     }
 
     /// Keeps the keys that `source` published, in parts that sled keeps in its log.
