@@ -1,4 +1,5 @@
 //! The embedded store is killed, copied while it writes, and watched by the system: what it acknowledged is there.
+//! The cache is copied and damaged, too: what it gives back is what it was given.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,13 +7,17 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use doorward::clock::SystemClock;
+use doorward::cache::{Cache, CacheSettings, CacheStatus, KnownKeys};
+use doorward::clock::{FixedClock, SystemClock};
 use doorward::store::embedded::EmbeddedStore;
 use doorward::store::{EmbeddedSettings, OnLoss, OpenError, Store};
-use doorward::user::UserId;
+use doorward::user::{Change, ProfileChange, User, UserId};
+use doorward_verifier::UnixTime;
+use tests::NOON;
 
 const WRITER: &str = env!("CARGO_BIN_EXE_store-writer");
 
@@ -96,16 +101,19 @@ async fn what_was_acknowledged_survives_every_kill() {
             (folder, acknowledged) = (tempfile::tempdir().expect("a folder"), Acknowledged::default());
         }
         let mut writer = start(folder.path(), first_seed.wrapping_add(round) & (u64::MAX >> 1));
-        let lines = BufReader::new(writer.stdout.take().expect("its output")).lines();
-        // Now and then before it has opened the folder.
-        let moment = Duration::from_micros(random(&mut seed) % 300_000);
-        let killing = thread::spawn(move || {
-            thread::sleep(moment);
-            writer.kill().expect("it runs");
-            writer.wait().expect("it ends")
-        });
-        lines.map_while(Result::ok).for_each(|line| acknowledged.hear(&line));
-        killing.join().expect("no panic");
+        let mut lines =
+            BufReader::new(writer.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        // Now and then before it has opened the folder, or while it does; else in the middle of its writes, however
+        // quick the machine is.
+        let writes_before =
+            if round % 5 == 4 { 0 } else { acknowledged.writes + random(&mut seed) as usize % 150 };
+        while acknowledged.writes < writes_before {
+            acknowledged.hear(&lines.next().expect("it goes on"));
+        }
+        thread::sleep(Duration::from_micros(random(&mut seed) % if round % 5 == 4 { 50_000 } else { 5_000 }));
+        writer.kill().expect("it runs");
+        lines.for_each(|line| acknowledged.hear(&line));
+        writer.wait().expect("it ends");
         let context = format!("KILL_SEED={first_seed}, round {round}");
         let store = open(folder.path()).await.unwrap_or_else(|error| panic!("{context}: {error}"));
         let lost = acknowledged.lost_in(&store).await;
@@ -128,15 +136,19 @@ async fn an_image_taken_while_it_writes_is_whole_or_said_not_to_be() {
             start(&folder.path().join("store"), first_seed.wrapping_add(round) & (u64::MAX >> 1));
         let mut lines = BufReader::new(writer.stdout.take().expect("its output")).lines();
         let mut acknowledged = Acknowledged::default();
-        for _ in 0..200 + random(&mut seed) % 800 {
+        let (earlier, image) = (folder.path().join("earlier"), folder.path().join("image"));
+        let count = 200 + random(&mut seed) % 800;
+        for number in 0..count {
+            if number == count / 2 {
+                copy(&folder.path().join("store"), &earlier);
+            }
             acknowledged.hear(&lines.next().expect("it writes").expect("a line"));
         }
-        let image = folder.path().join("image");
         copy(&folder.path().join("store"), &image);
         writer.kill().expect("it runs");
         lines.map_while(Result::ok).for_each(drop);
         writer.wait().expect("it ends");
-        damage(&image, &mut seed);
+        damage(&image, &earlier, &mut seed);
         let context = format!("KILL_SEED={first_seed}, round {round}");
         match open(&image).await {
             Ok(store) => {
@@ -151,8 +163,8 @@ async fn an_image_taken_while_it_writes_is_whole_or_said_not_to_be() {
     println!("{rounds} images: {whole} whole, {reported} reported, 0 lost in silence");
 }
 
-/// Every other image is damaged further: a tail cut off, a tail that is stale, a bit flipped.
-fn damage(image: &Path, seed: &mut u64) {
+/// Two of three images are damaged further: a tail cut off, never written, or of an earlier time, or a bit flipped.
+fn damage(image: &Path, earlier: &Path, seed: &mut u64) {
     let databases = fs::read_dir(image).expect("a folder").flatten().map(|entry| entry.path().join("db"));
     // A compaction may just be moving from one to another.
     let Some(db) = databases.filter(|db| db.exists()).max() else { return };
@@ -162,6 +174,13 @@ fn damage(image: &Path, seed: &mut u64) {
         0 => bytes.truncate(at),
         1 => bytes[at..].fill(0),
         2 if at < bytes.len() => bytes[at] ^= 1 << (at % 8),
+        3 => {
+            let earlier = earlier.join(db.strip_prefix(image).expect("it is in it"));
+            // Nothing of then where a compaction has begun another database.
+            let stale = fs::read(earlier).unwrap_or_default();
+            let length = stale.len().min(bytes.len());
+            bytes[at.min(length)..length].copy_from_slice(&stale[at.min(length)..length]);
+        }
         _ => return,
     }
     fs::write(db, bytes).expect("written");
@@ -177,6 +196,85 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to.join(entry.file_name())).ok();
         }
     }
+}
+
+/// The cache's images: what it gives back, it was given once, with the time of then. It may also give back nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_of_the_cache_gives_back_what_was_kept_with_its_time_or_nothing() {
+    const SOURCE: &str = "https://clerk.example.com/.well-known/jwks.json";
+    let (rounds, first_seed) = (rounds(20), first_seed());
+    let (mut seed, mut found, mut lost) = (first_seed, 0, 0);
+    for round in 0..rounds {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writing = folder.path().join("cache");
+        let cache = cache(&writing).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (saving, stopped) = (Arc::clone(&cache), Arc::clone(&stop));
+        let writer = thread::spawn(move || {
+            let mut numbers = (1..).take_while(|_| !stopped.load(Ordering::Relaxed));
+            numbers.by_ref().for_each(|number| {
+                saving.save_user("https://clerk.example.com", &cached_user(number), second(number));
+                if number % 50 == 0 {
+                    saving.save_keys(SOURCE, &cached_keys(number));
+                }
+            });
+        });
+        let (earlier, image) = (folder.path().join("earlier"), folder.path().join("image"));
+        thread::sleep(Duration::from_micros(random(&mut seed) % 100_000));
+        copy(&writing, &earlier);
+        thread::sleep(Duration::from_micros(random(&mut seed) % 100_000));
+        copy(&writing, &image);
+        stop.store(true, Ordering::Relaxed);
+        writer.join().expect("no panic");
+        cache.close().await;
+        damage(&image, &earlier, &mut seed);
+        let context = format!("KILL_SEED={first_seed}, round {round}");
+        let cache = self::cache(&image).await;
+        assert_eq!(cache.status(), CacheStatus::Ready, "{context}");
+        for number in 0..CACHED_USERS {
+            let Some(known) = cache.user("https://clerk.example.com", &format!("user_{number}")) else {
+                lost += 1;
+                continue;
+            };
+            let of: u64 = known.user.name().expect("a name").parse().expect("a number");
+            assert_eq!(known.user, cached_user(of), "{context}");
+            assert_eq!(known.confirmed_at, second(of), "{context}");
+            found += 1;
+        }
+        if let Some(keys) = cache.keys(SOURCE) {
+            assert_eq!(keys, cached_keys((keys.asked_at - NOON.as_millis()) / 1000), "{context}");
+        }
+        cache.close().await;
+    }
+    println!(
+        "{rounds} images of the cache: {found} users found as they were kept, {lost} not kept, none otherwise"
+    );
+}
+
+const CACHED_USERS: u64 = 50;
+
+async fn cache(folder: &Path) -> Arc<Cache> {
+    let stale = Duration::from_secs(1 << 30);
+    let settings = CacheSettings { folder: folder.to_owned(), lock_wait: Duration::ZERO, stale };
+    Cache::open(settings, Arc::new(FixedClock::at(NOON))).await.expect("it opens")
+}
+
+fn second(number: u64) -> UnixTime {
+    NOON.plus(Duration::from_secs(number))
+}
+
+fn cached_user(number: u64) -> User {
+    let id = UserId::parse(&format!("user_{}", number % CACHED_USERS)).expect("a user id");
+    let change =
+        ProfileChange { username: Some("x".repeat((number % 400) as usize)), name: Some(number.to_string()) };
+    let user = User::new(id, "https://clerk.example.com", NOON).after(&[Change::Profile(change)], NOON);
+    user.expect("a change")
+}
+
+/// Longer than one value may be, and recognizable in each of its parts.
+fn cached_keys(number: u64) -> KnownKeys {
+    let document = format!("{number} ").repeat(4000);
+    KnownKeys { document, etag: None, asked_at: second(number).as_millis() }
 }
 
 /// A kill does not show it: what a process wrote survives it in the system's memory. So the system is asked.
