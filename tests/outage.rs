@@ -1,4 +1,4 @@
-//! MongoDB away: at the start, later, all at once or in silence.
+//! MongoDB or Clerk away: at the start, later, all at once or in silence.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,15 @@ use doorward::user::{ProfileChange, UserId};
 use doorward::users::{ASK_AGAIN, DirectorySettings, SignedIn, UserDirectory, UserError};
 use futures_util::future::join_all;
 use mongodb::bson::doc;
+use reqwest::Method;
+use serde_json::json;
+use tests::clerk::Mood;
+use tests::issuer::TestIssuer;
 use tests::proxy::{Line, Proxy};
+use tests::server::TestServer;
 use tests::stores::{Fixture, Kind};
+
+use crate::webhooks::{Delivery, secret, user};
 
 /// A directory over MongoDB, with a proxy between them.
 struct Setup {
@@ -196,5 +203,116 @@ async fn a_connection_string_that_is_none_is_refused_without_being_quoted() {
         let refused = refused.err().unwrap_or_else(|| panic!("{uri} is taken"));
         assert!(matches!(refused, OpenError::Uri { .. }), "{uri}: {refused}");
         assert!(!refused.to_string().contains("hunter2"), "{refused}");
+    }
+}
+
+/// Which parts are away.
+#[derive(Clone, Debug)]
+struct Away {
+    name: &'static str,
+    mongodb: Line,
+    clerk: Mood,
+    /// From before the server's start, so that it has never had keys.
+    at_the_start: bool,
+}
+
+const REQUESTS: [&str; 9] = [
+    "/health",
+    "/ready",
+    "verify",
+    "verify, new key",
+    "me, known",
+    "me, new",
+    "PATCH me",
+    "register",
+    "webhook",
+];
+
+/// A server over MongoDB, with whatever is away away, and what it answers.
+async fn answers_while(away: &Away) -> [u16; 9] {
+    let (issuer, fixture) = (TestIssuer::start().await, Fixture::new(Kind::MongoJava));
+    let proxy = Proxy::start(&fixture.address(), Line::Open).await;
+    let (uri, secret) = (format!("mongodb://{}/", proxy.address()), secret());
+    let settings = [
+        ("MONGODB_URI", uri.as_str()),
+        ("MONGODB_DB_NAME", fixture.database()),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", &secret),
+    ];
+    if away.at_the_start {
+        issuer.clerk.be(away.clerk.clone());
+    }
+    let server = TestServer::start(&issuer, &settings).await;
+    let known = issuer.token();
+    if !away.at_the_start {
+        assert_eq!(server.get("/api/auth/me", Some(&known)).await.status, 200);
+    }
+    issuer.clerk.be(away.clerk.clone());
+    proxy.set(away.mongodb);
+    let began = Instant::now();
+    let gone = matches!(away.mongodb, Line::Cut | Line::Silent);
+    while gone && server.get("/ready", None).await.json()["store"] == "ready" {
+        assert!(began.elapsed() < Duration::from_secs(20), "{away:?}: nobody notices");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let of = |id: &str| issuer.token_with(json!({"sub": id, "sid": format!("sess_{id}")}));
+    let (new, newer, body) = (of("user_new"), of("user_newer"), json!({"name": "Ada"}));
+    let mut answers = vec![
+        server.get("/health", None).await,
+        server.get("/ready", None).await,
+        server.get("/api/auth/verify", Some(&known)).await,
+        server.get("/api/auth/me", Some(&known)).await,
+        server.get("/api/auth/me", Some(&new)).await,
+        server.send(Method::PATCH, "/api/auth/me", &known, body.clone()).await,
+        server.send(Method::POST, "/api/auth/register", &newer, body).await,
+        Delivery::new("msg_1", &user("user_told", "ada@example.com", 1, false)).to(&server).await,
+    ];
+    issuer.rotate();
+    // Whoever fetched at the start leads the other instances no more.
+    server.clock.advance(Duration::from_secs(10));
+    answers.insert(3, server.get("/api/auth/verify", Some(&issuer.token())).await);
+    for (request, answer) in REQUESTS.iter().zip(&answers) {
+        let says_when = answer.headers.contains_key("retry-after");
+        assert!(answer.status != 503 || says_when || *request == "/ready", "{away:?}: {request}: {answer:?}");
+    }
+    proxy.set(Line::Open);
+    issuer.clerk.be(Mood::Well);
+    server.stop().await;
+    fixture.remove().await;
+    answers.iter().map(|answer| answer.status).collect::<Vec<_>>().try_into().expect("one each")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_is_answered_as_it_can_be_whatever_is_away() {
+    let away = |name, mongodb, clerk| Away { name, mongodb, clerk, at_the_start: false };
+    let all_well = [200, 200, 204, 204, 200, 200, 200, 201, 204];
+    let no_store = [200, 503, 204, 204, 200, 503, 503, 503, 503];
+    let no_clerk = [200, 200, 204, 503, 200, 200, 200, 201, 204];
+    let expected = [
+        (away("nothing", Line::Open, Mood::Well), all_well),
+        (away("MongoDB: connections end", Line::Cut, Mood::Well), no_store),
+        (away("MongoDB: silent", Line::Silent, Mood::Well), no_store),
+        (away("MongoDB: slow by 100 ms", Line::Slow(Duration::from_millis(100)), Mood::Well), all_well),
+        (away("Clerk: connections end", Line::Open, Mood::HangsUp), no_clerk),
+        (away("Clerk: silent", Line::Open, Mood::Hangs), no_clerk),
+        (away("Clerk: answers 500", Line::Open, Mood::Status(500, "")), no_clerk),
+        (away("Clerk: answers nonsense", Line::Open, Mood::Says("<html>")), no_clerk),
+        (
+            Away { at_the_start: true, ..away("Clerk: since before the start", Line::Open, Mood::HangsUp) },
+            [200, 503, 503, 503, 503, 503, 503, 503, 204],
+        ),
+        (away("both", Line::Cut, Mood::HangsUp), [200, 503, 204, 503, 200, 503, 503, 503, 503]),
+    ];
+    let answered = join_all(expected.iter().map(|(away, _)| answers_while(away))).await;
+    let row = |name: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|cell| format!(" {cell:>15}")).collect();
+        format!("outage: {name:<30}{cells}")
+    };
+    let mut table = vec![row("away", REQUESTS.map(str::to_owned).to_vec())];
+    for ((away, _), answers) in expected.iter().zip(&answered) {
+        table.push(row(away.name, answers.map(|status| status.to_string()).to_vec()));
+    }
+    println!("{}", table.join("\n"));
+    for ((away, expected), answers) in expected.iter().zip(&answered) {
+        assert_eq!(answers, expected, "{away:?}");
     }
 }

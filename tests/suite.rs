@@ -9,6 +9,7 @@
 
 mod api;
 mod cli;
+mod clock_jumps;
 mod compose;
 mod config;
 mod conformance;
@@ -17,8 +18,10 @@ mod cors;
 mod damage;
 mod debug;
 mod differential;
+mod disk_full;
 mod doctor;
 mod documents;
+mod failover;
 mod forward_auth;
 mod keys;
 mod kill;

@@ -20,20 +20,20 @@ use tokio::runtime::Runtime;
 const KEY: &[u8] = b"a key of at least twenty-four bytes";
 const WEBHOOKS: &str = "/api/webhooks/clerk";
 
-fn secret() -> String {
+pub(crate) fn secret() -> String {
     format!("whsec_{}", STANDARD.encode(KEY))
 }
 
 /// An event as Clerk's sender delivers it.
 #[derive(Clone, Debug)]
-struct Delivery {
+pub(crate) struct Delivery {
     id: String,
     at: UnixTime,
     body: String,
 }
 
 impl Delivery {
-    fn new(id: &str, event: &Value) -> Delivery {
+    pub(crate) fn new(id: &str, event: &Value) -> Delivery {
         Delivery { id: id.to_owned(), at: NOON, body: event.to_string() }
     }
 
@@ -47,7 +47,7 @@ impl Delivery {
         format!("v1,{}", STANDARD.encode(tag))
     }
 
-    async fn to(&self, server: &TestServer) -> Answer {
+    pub(crate) async fn to(&self, server: &TestServer) -> Answer {
         let signature = self.signature();
         self.signed_with(&signature, server).await
     }
@@ -61,7 +61,7 @@ impl Delivery {
 }
 
 /// `user.updated`, as of `updated_at` seconds.
-fn user(id: &str, email: &str, updated_at: u64, banned: bool) -> Value {
+pub(crate) fn user(id: &str, email: &str, updated_at: u64, banned: bool) -> Value {
     json!({ "type": "user.updated", "object": "event", "timestamp": 1, "data": {
         "id": id, "object": "user", "first_name": "Ada", "last_name": null, "banned": banned,
         "primary_email_address_id": "idn_1", "updated_at": updated_at * 1000, "private_metadata": { "x": 1 },
@@ -127,6 +127,25 @@ async fn what_is_not_genuine_or_not_of_now_is_refused_and_changes_nothing() {
     for (answer, code) in refusals {
         assert_eq!((answer.status / 100, answer.code().as_str()), (4, code), "{answer:?}");
     }
+    assert_eq!(server.get("/api/auth/me", Some(&issuer.token())).await.json()["email"], "ada@example.com");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_is_of_now_by_a_clock_that_is_wrong_and_by_one_that_is_set_right() {
+    let issuer = TestIssuer::start().await;
+    let server = server(&issuer, &[]).await;
+    let event = Delivery::new("msg_1", &user(USER, "ada@example.com", 1, false));
+    let hour = Duration::from_secs(3600);
+    for wrong in [NOON.plus(hour), NOON.minus(hour)] {
+        server.clock.set(wrong);
+        assert_eq!(event.to(&server).await.code(), "webhook-timestamp-outside");
+    }
+    // The sender comes again, with another time and the same id.
+    server.clock.set(NOON.plus(hour));
+    assert_eq!(event.clone().at(NOON.plus(hour)).to(&server).await.status, 204);
+    server.clock.set(NOON);
+    assert_eq!(event.to(&server).await.status, 204, "it is known, or does nothing");
     assert_eq!(server.get("/api/auth/me", Some(&issuer.token())).await.json()["email"], "ada@example.com");
     server.stop().await;
 }

@@ -138,6 +138,11 @@ impl Running {
         self.err.now()
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
     /// The first URL that it printed.
     pub fn url(&self) -> String {
         first_url(&self.out())

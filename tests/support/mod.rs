@@ -11,6 +11,7 @@ pub mod canned;
 pub mod clerk;
 pub mod command;
 pub mod faulty;
+pub mod faulty_mongo;
 pub mod issuer;
 pub mod keys;
 pub mod logs;
