@@ -87,7 +87,7 @@ async fn dev(args: Args) -> Result<(), DevError> {
     let (listener, address) = listen(args.listen).await?;
     let bound = LocalIssuer::bind(&data_dir, clock.now()).await?;
     let config = Config::read(&settings(&given, &bound.issuer, &data_dir))?;
-    telemetry::init(&config.log);
+    let _logging = telemetry::init(&config.log);
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     print(format_args!("doorward listens on http://{address}"));
     let shutdown = Shutdown::on_signal().map_err(DevError::Signals)?;

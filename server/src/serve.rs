@@ -48,7 +48,7 @@ pub async fn run_with(args: Args, routes: impl FnOnce(&Arc<App>) -> BoxedFilter<
         Ok(config) => config,
         Err(mistakes) => return show::refuse(&mistakes),
     };
-    telemetry::init(&config.log);
+    let _logging = telemetry::init(&config.log);
     let on_loss = if args.accept_data_loss { OnLoss::Accept } else { OnLoss::Refuse };
     match serve(config, on_loss, routes).await {
         Ok(()) => ExitCode::SUCCESS,

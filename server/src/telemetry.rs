@@ -1,9 +1,11 @@
 //! What the log says: the guide's lines, each at its moment, and how they are written.
 
 mod format;
+mod lines;
 
 use std::fmt::Display;
 use std::panic::{PanicHookInfo, set_hook};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward_verifier::Code;
@@ -13,6 +15,7 @@ use tracing::{error, info};
 pub use format::subscriber;
 
 use crate::config::Log;
+use lines::Lines;
 
 /// `Database connected and initialized`
 pub const DATABASE_READY: &str = "Database connected and initialized";
@@ -109,17 +112,45 @@ pub fn not_validated(code: Code) {
 }
 
 /// Begins to write the log of this process to standard error.
-pub fn init(log: &Log) {
+pub fn init(log: &Log) -> Logging {
     hash_user_ids(log.hash_user_ids);
     // There is one already only where a program of its own brought it along, and then that one is wanted.
-    let _ = tracing::subscriber::set_global_default(subscriber(log, std::io::stderr));
+    let _ = match Lines::to(std::io::stderr()) {
+        Ok(lines) => {
+            tracing::subscriber::set_global_default(subscriber(log, LINES.get_or_init(|| lines).clone()))
+        }
+        Err(_no_thread) => tracing::subscriber::set_global_default(subscriber(log, std::io::stderr)),
+    };
     set_hook(Box::new(log_panic));
+    Logging(())
+}
+
+/// What [`init`] writes through.
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// A log that is being written. When this is dropped, all of it is.
+#[derive(Debug)]
+#[must_use = "the last lines of the log are written when it is dropped"]
+pub struct Logging(());
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
 }
 
 /// Where it happened, not what it said: that can hold what the code was at work with.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     error!(place, "a panic, which is a defect");
+    // It may be the end.
+    flush();
 }
 
 /// `LOG_USER_ID`: a log is read by all of one process, so it is set once for the process.

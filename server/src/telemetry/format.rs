@@ -90,11 +90,13 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let one_line = OneLine(value);
         // Writing to a String can't fail.
         let _ = match field.name() {
-            "message" => write!(self.text, "{one_line}"),
-            name => write!(self.fields, " {name}={one_line}"),
+            "message" => write!(OneLine(&mut self.text), "{value:?}"),
+            name => {
+                let _ = write!(self.fields, " {name}=");
+                write!(OneLine(&mut self.fields), "{value:?}")
+            }
         };
     }
 }
@@ -109,13 +111,18 @@ fn mark(kind: &str) -> &'static str {
 }
 
 /// Text from outside stays on its line: what would begin another, or steer a terminal, is escaped.
-struct OneLine<'v>(&'v dyn fmt::Debug);
+struct OneLine<'t>(&'t mut String);
 
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in format!("{:?}", self.0).chars() {
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+impl Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
+            let (before, after) = rest.split_at(at);
+            self.0.push_str(before);
+            write!(self.0, "{}", control.escape_default())?;
+            rest = after.get(control.len_utf8()..).unwrap_or_default();
         }
+        self.0.push_str(rest);
         Ok(())
     }
 }
