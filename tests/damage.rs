@@ -11,7 +11,7 @@ use doorward::store::embedded::EmbeddedStore;
 use doorward::store::{EmbeddedSettings, OnLoss, OpenError, Saved, Store};
 use doorward::user::{Change, ProfileChange, User, UserId};
 use tempfile::TempDir;
-use tests::stores::NOON;
+use tests::stores::{LOCK_WAIT, NOON};
 
 /// Enough for sled's log to have more than one segment.
 const USERS: usize = 300;
@@ -43,7 +43,11 @@ impl Folder {
     }
 
     async fn open(&self, on_loss: OnLoss) -> Result<EmbeddedStore, OpenError> {
-        let settings = EmbeddedSettings { folder: self.path(), lock_wait: Duration::ZERO, on_loss };
+        self.open_within(LOCK_WAIT, on_loss).await
+    }
+
+    async fn open_within(&self, lock_wait: Duration, on_loss: OnLoss) -> Result<EmbeddedStore, OpenError> {
+        let settings = EmbeddedSettings { folder: self.path(), lock_wait, on_loss };
         EmbeddedStore::open(settings, Arc::new(FixedClock::at(NOON))).await
     }
 
@@ -111,7 +115,7 @@ async fn a_whole_folder_opens_with_everything_in_it() {
 async fn a_folder_that_another_one_holds_is_named_with_its_process() {
     let folder = Folder::with_users().await;
     let store = folder.open(OnLoss::Refuse).await.expect("it opens");
-    let refused = folder.open(OnLoss::Refuse).await.expect_err("it is held");
+    let refused = folder.open_within(Duration::ZERO, OnLoss::Refuse).await.expect_err("it is held");
     let text = refused.to_string();
     assert!(matches!(refused, OpenError::Locked { .. }), "{text}");
     assert!(text.contains(&*folder.path().to_string_lossy()), "{text}");
@@ -305,7 +309,7 @@ async fn a_damaged_cache_begins_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = CacheSettings {
         folder: folder.path().to_owned(),
-        lock_wait: Duration::ZERO,
+        lock_wait: LOCK_WAIT,
         stale: Duration::from_secs(3600),
     };
     let open = || Cache::open(settings.clone(), Arc::new(FixedClock::at(NOON)));
@@ -333,7 +337,7 @@ async fn parts_of_two_key_sets_are_not_put_together() {
     const SOURCE: &str = "https://clerk.example.com/.well-known/jwks.json";
     let folder = tempfile::tempdir().expect("a folder");
     let settings =
-        CacheSettings { folder: folder.path().to_owned(), lock_wait: Duration::ZERO, stale: Duration::ZERO };
+        CacheSettings { folder: folder.path().to_owned(), lock_wait: LOCK_WAIT, stale: Duration::ZERO };
     let keys = |letter: &str, asked_at: u64| {
         let document = letter.repeat(20_000);
         KnownKeys { document, etag: None, asked_at: NOON.as_millis() + asked_at }

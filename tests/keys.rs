@@ -13,7 +13,7 @@ use mongodb::bson::{Document, doc};
 use tests::clerk::{FakeClerk, Mood, SECRET_KEY, jwks};
 use tests::faulty::FaultyStore;
 use tests::logs::Logs;
-use tests::stores::{Fixture, Kind, NOON};
+use tests::stores::{Fixture, Kind, LOCK_WAIT, NOON};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -31,7 +31,7 @@ impl Setup {
 
     async fn cache(&self) -> Arc<Cache> {
         let folder = self.folder.path().join("cache");
-        let settings = CacheSettings { folder, lock_wait: Duration::ZERO, stale: HOUR };
+        let settings = CacheSettings { folder, lock_wait: LOCK_WAIT, stale: HOUR };
         Cache::open(settings, self.clock()).await.expect("it opens")
     }
 

@@ -17,7 +17,7 @@ use doorward::store::embedded::EmbeddedStore;
 use doorward::store::{EmbeddedSettings, OnLoss, OpenError, Store};
 use doorward::user::{Change, ProfileChange, User, UserId};
 use doorward_verifier::UnixTime;
-use tests::NOON;
+use tests::stores::{LOCK_WAIT, NOON};
 
 const WRITER: &str = env!("CARGO_BIN_EXE_store-writer");
 
@@ -65,11 +65,8 @@ fn start(folder: &Path, seed: u64) -> Child {
 }
 
 async fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
-    let settings = EmbeddedSettings {
-        folder: folder.to_owned(),
-        lock_wait: Duration::from_secs(10),
-        on_loss: OnLoss::Refuse,
-    };
+    let settings =
+        EmbeddedSettings { folder: folder.to_owned(), lock_wait: LOCK_WAIT, on_loss: OnLoss::Refuse };
     EmbeddedStore::open(settings, Arc::new(SystemClock)).await
 }
 
@@ -188,7 +185,8 @@ fn damage(image: &Path, earlier: &Path, seed: &mut u64) {
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder").flatten() {
+    // A compaction may just have removed it.
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
         if entry.path().is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()));
         } else {
@@ -255,7 +253,7 @@ const CACHED_USERS: u64 = 50;
 
 async fn cache(folder: &Path) -> Arc<Cache> {
     let stale = Duration::from_secs(1 << 30);
-    let settings = CacheSettings { folder: folder.to_owned(), lock_wait: Duration::ZERO, stale };
+    let settings = CacheSettings { folder: folder.to_owned(), lock_wait: LOCK_WAIT, stale };
     Cache::open(settings, Arc::new(FixedClock::at(NOON))).await.expect("it opens")
 }
 

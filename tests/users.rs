@@ -13,7 +13,7 @@ use doorward::users::{ASK_AGAIN, DirectorySettings, SignedIn, UserDirectory, Use
 use doorward_verifier::UnixTime;
 use tests::clerk::{FakeClerk, Mood};
 use tests::faulty::FaultyStore;
-use tests::stores::{Fixture, Kind, NOON};
+use tests::stores::{Fixture, Kind, LOCK_WAIT, NOON};
 
 const STALE: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -404,7 +404,7 @@ async fn a_record_that_somebody_removed_by_hand_is_made_again() {
 }
 
 async fn cache(folder: &std::path::Path, clock: &Arc<FixedClock>) -> Arc<Cache> {
-    let settings = CacheSettings { folder: folder.join("cache"), lock_wait: Duration::ZERO, stale: STALE };
+    let settings = CacheSettings { folder: folder.join("cache"), lock_wait: LOCK_WAIT, stale: STALE };
     Cache::open(settings, Arc::clone(clock) as _).await.expect("it opens")
 }
 

@@ -11,6 +11,8 @@ use mongodb::bson::Document;
 use mongodb::{Client, Collection};
 use tempfile::TempDir;
 
+/// For a folder to be let go of. A program that another test starts holds the locks of this one, too, until it has begun.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// 2026-11-24T12:00:00Z
 pub const NOON: UnixTime = UnixTime::from_secs(1_795_521_600);
 
@@ -64,7 +66,7 @@ impl Fixture {
             Kind::Memory => StoreSettings::Memory,
             Kind::Embedded => StoreSettings::Embedded(EmbeddedSettings {
                 folder: self.folder.path().join("users"),
-                lock_wait: Duration::ZERO,
+                lock_wait: LOCK_WAIT,
                 on_loss: OnLoss::Refuse,
             }),
             Kind::Ferretdb | Kind::MongoJava => StoreSettings::Mongo(MongoSettings {
