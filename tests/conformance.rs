@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::record::Record;
 use doorward::store::{Note, NoteKind, Saved, Store, StoreError, StoreStatus};
 use doorward::user::{Change, Identity, ProfileChange, User, UserId};
 use doorward_verifier::UnixTime;
@@ -39,7 +40,7 @@ fn shared_with_others(kind: Kind) -> bool {
     matches!(kind, Kind::Ferretdb | Kind::MongoJava)
 }
 
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 18] = [
     row!(a_user_who_was_never_saved_is_none, every),
     row!(what_is_saved_is_loaded_again, every),
     row!(what_is_saved_is_there_after_reopening, lasting),
@@ -49,6 +50,8 @@ const ROWS: [Row; 16] = [
     row!(no_change_of_many_at_once_is_lost, Kind::is_atomic),
     row!(sign_ins_move_forward_and_count_as_no_write, every),
     row!(a_tombstone_keeps_nothing_personal, every),
+    row!(pages_hold_every_record_once, every),
+    row!(a_record_of_a_backup_is_written_where_there_is_none, every),
     row!(a_note_is_read_again_and_outlives_older_ones, every),
     row!(of_many_notes_at_once_one_is_the_first, Kind::is_atomic),
     row!(notes_are_listed_from_a_mark_on, every),
@@ -268,6 +271,56 @@ async fn a_tombstone_keeps_nothing_personal(fixture: Arc<Fixture>) {
         left.after(&[Change::Seen, Change::Identified(identity()), named("Ada")], NOON),
         None,
         "it is final"
+    );
+}
+
+async fn all(store: &dyn Store, limit: usize) -> Vec<Record> {
+    let (mut records, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.page(after.as_ref(), limit).await.expect("the store answers");
+        assert!(page.records.len() <= limit);
+        records.extend(page.records);
+        after = page.last;
+        if after.is_none() {
+            return records;
+        }
+    }
+}
+
+async fn pages_hold_every_record_once(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    assert!(all(&*store, 3).await.is_empty());
+    let mut ids: Vec<String> = (0..10).map(|number| format!("user_{number}")).collect();
+    ids.push("user_A-b_c".to_owned());
+    for id in &ids {
+        save(&*store, None, &new_user(id, &[Change::Seen, Change::Identified(identity())])).await;
+    }
+    put(&*store, &note(NoteKind::Receipt, "msg_1", 1), 0).await;
+    ids.sort();
+    for limit in [1, 3, 11, 100] {
+        let found = all(&*store, limit).await;
+        let found: Vec<_> =
+            found.iter().map(|record| record.user().expect("a user").clerk_id.to_string()).collect();
+        assert_eq!(found, ids, "{limit} at a time");
+    }
+}
+
+async fn a_record_of_a_backup_is_written_where_there_is_none(fixture: Arc<Fixture>) {
+    let store = fixture.open().await;
+    let user = new_user("user_1", &[Change::Seen, Change::Identified(identity()), named("Ada")]);
+    let foreign = serde_json::json!({ "role": "admin", "social_links": { "web": ["a", 1, true, null] } });
+    let foreign = foreign.as_object().expect("an object").clone();
+    let record = Record::new(&user, None).with_foreign(foreign.clone());
+    assert_eq!(store.restore(&record).await.expect("an answer"), Saved::Written);
+    assert_eq!(load(&*store, "user_1").await, Some(user.clone()));
+    assert_eq!(store.restore(&record).await.expect("an answer"), Saved::Overtaken);
+    let renamed = user.after(&[named("Countess")], NOON).expect("a change");
+    assert_eq!(save(&*store, Some(&user), &renamed).await, Saved::Written);
+    let found = all(&*store, 10).await;
+    assert_eq!(
+        found,
+        [Record::new(&renamed, None).with_foreign(foreign)],
+        "and what others kept in it stays"
     );
 }
 

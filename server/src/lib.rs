@@ -25,7 +25,7 @@ mod logins;
 pub mod metrics;
 pub mod mint;
 pub mod proxy;
-mod record;
+pub mod record;
 mod revocation;
 pub mod routes;
 pub mod serve;

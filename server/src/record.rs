@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::user::{Identity, InvalidUserId, Profile, User, UserId};
 
-/// A user, and what else was in its record.
+/// A user, and what else was in its record: the form of backups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub struct Record {
     clerk_id: String,
     id: Uuid,
     issuer: String,
@@ -57,7 +57,7 @@ struct ProfilePart {
 
 impl Record {
     /// The record of `user`, with the foreign members of the one that it replaces.
-    pub(crate) fn new(user: &User, replaces: Option<Record>) -> Record {
+    pub fn new(user: &User, replaces: Option<Record>) -> Record {
         Record {
             clerk_id: user.clerk_id.as_str().to_owned(),
             id: user.id,
@@ -75,7 +75,7 @@ impl Record {
     }
 
     /// The user of this record.
-    pub(crate) fn user(&self) -> Result<User, InvalidUserId> {
+    pub fn user(&self) -> Result<User, InvalidUserId> {
         Ok(User {
             id: self.id,
             clerk_id: UserId::parse(&self.clerk_id)?,
@@ -89,6 +89,17 @@ impl Record {
             deleted_at: self.deleted_at.map(UnixTime::from_millis),
             revision: self.revision,
         })
+    }
+
+    /// The same with these members of other programs.
+    #[must_use]
+    pub fn with_foreign(self, foreign: serde_json::Map<String, serde_json::Value>) -> Record {
+        Record { foreign, ..self }
+    }
+
+    /// The members of other programs.
+    pub fn foreign(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.foreign
     }
 
     /// Reads one.

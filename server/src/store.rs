@@ -10,7 +10,8 @@ use doorward_verifier::UnixTime;
 
 use crate::clock::Clock;
 use crate::config::Secret;
-use crate::user::{User, UserId};
+use crate::record::Record;
+use crate::user::{InvalidUserId, User, UserId};
 
 pub mod embedded;
 pub mod memory;
@@ -35,11 +36,28 @@ pub trait Store: Notes {
     /// Moves `last_login_at` of these records forward, never back. Unknown and deleted users are passed over.
     fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()>;
 
+    /// Up to `limit` records in the order of their ids, from the one after `after` on.
+    fn page<'a>(&'a self, after: Option<&'a UserId>, limit: usize) -> Pending<'a, Page>;
+
+    /// Writes a record of a backup if there is none of its user, with what other programs kept in it.
+    fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved>;
+
     /// Whether it can be had, without asking it.
     fn status(&self) -> StoreStatus;
 
     /// Everything acknowledged is on disk, and the folder or the connection is given back.
     fn close(&self) -> Pending<'_, ()>;
+}
+
+/// Some of the records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// In the order of their ids.
+    pub records: Vec<Record>,
+    /// The last one looked at: the next page begins after it. None at the end.
+    pub last: Option<UserId>,
+    /// How many there are that can not be read. They are left alone.
+    pub unreadable: usize,
 }
 
 /// How a write ended.
@@ -80,6 +98,9 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A record of a backup that is none.
+    #[error(transparent)]
+    Record(#[from] InvalidUserId),
     /// A note that is larger than one may be.
     #[error("a note has {bytes} bytes, at most {limit}")]
     NoteTooLarge {

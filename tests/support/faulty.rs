@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use doorward::record::Record;
 use doorward::store::memory::MemoryStore;
-use doorward::store::{Mark, Note, NoteKind, Notes, Pending, Saved, Store, StoreError, StoreStatus};
+use doorward::store::{Mark, Note, NoteKind, Notes, Page, Pending, Saved, Store, StoreError, StoreStatus};
 use doorward::user::{User, UserId};
 use doorward_verifier::UnixTime;
 
@@ -79,6 +80,14 @@ impl Store for FaultyStore {
     fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()> {
         self.logins.fetch_add(logins.len(), Ordering::SeqCst);
         self.gone().unwrap_or_else(|| self.store.record_logins(logins))
+    }
+
+    fn page<'a>(&'a self, after: Option<&'a UserId>, limit: usize) -> Pending<'a, Page> {
+        self.gone().unwrap_or_else(|| self.store.page(after, limit))
+    }
+
+    fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved> {
+        self.gone().unwrap_or_else(|| self.store.restore(record))
     }
 
     fn status(&self) -> StoreStatus {

@@ -13,7 +13,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    EmbeddedSettings, Mark, Note, NoteKind, Notes, OpenError, Pending, Saved, Store, StoreError, StoreStatus,
+    EmbeddedSettings, Mark, Note, NoteKind, Notes, OpenError, Page, Pending, Saved, Store, StoreError,
+    StoreStatus,
 };
 use crate::clock::Clock;
 use crate::envelope::Envelope;
@@ -29,6 +30,8 @@ mod manifest;
 mod note;
 mod writer;
 
+/// What every user's key begins with.
+const USERS: &[u8] = b"user|";
 /// Writers that wait for the disk. Beyond them a write is refused at once.
 const MAX_WAITING_WRITES: usize = 1024;
 /// People who were erased are gone from the disk after this long.
@@ -108,6 +111,30 @@ impl EmbeddedStore {
         }
     }
 
+    fn read_page(&self, after: Option<&UserId>, limit: usize) -> Result<Page, StoreError> {
+        let folder = self.folder()?;
+        let from = after.map_or_else(|| USERS.to_vec(), user_key);
+        let mut page = Page::default();
+        let mut seen = 0;
+        for entry in folder.db.range(from.clone()..) {
+            let (key, bytes) = entry.map_err(away)?;
+            let Some(id) = key.strip_prefix(USERS) else { break };
+            if after.is_some() && *key == *from {
+                continue;
+            }
+            match record(&key, &bytes) {
+                Ok(record) => page.records.push(record),
+                Err(_) => page.unreadable += 1,
+            }
+            seen += 1;
+            if seen == limit {
+                page.last = std::str::from_utf8(id).ok().and_then(|id| UserId::parse(id).ok());
+                break;
+            }
+        }
+        Ok(page)
+    }
+
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,
@@ -163,6 +190,15 @@ impl Store for EmbeddedStore {
         self.write(move |reply| Work::RecordLogins { logins, reply })
     }
 
+    fn page<'a>(&'a self, after: Option<&'a UserId>, limit: usize) -> Pending<'a, Page> {
+        Box::pin(ready(self.read_page(after, limit)))
+    }
+
+    fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved> {
+        let record = record.clone();
+        self.write(move |reply| Work::Restore { record: Box::new(record), reply })
+    }
+
     fn status(&self) -> StoreStatus {
         if self.shared.folder.load().is_some() { StoreStatus::Ready } else { StoreStatus::Away }
     }
@@ -191,7 +227,7 @@ fn away(detail: impl ToString) -> StoreError {
 }
 
 fn user_key(id: &UserId) -> Vec<u8> {
-    [b"user|", id.as_str().as_bytes()].concat()
+    [USERS, id.as_str().as_bytes()].concat()
 }
 
 fn user(id: &UserId, key: &[u8], bytes: &[u8]) -> Result<User, StoreError> {

@@ -1,23 +1,28 @@
 //! `MemoryStore`: a store that ends with the process, for tests.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::ready;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use doorward_verifier::UnixTime;
 
-use super::{Mark, Note, NoteKind, Notes, Pending, Saved, Store, StoreStatus};
+use super::{Mark, Note, NoteKind, Notes, Page, Pending, Saved, Store, StoreStatus};
+use crate::record::Record;
 use crate::user::{User, UserId};
+
+/// What other programs keep in a record.
+type Foreign = serde_json::Map<String, serde_json::Value>;
 
 /// Records in a map.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    users: Mutex<HashMap<UserId, User>>,
+    users: Mutex<BTreeMap<UserId, (User, Foreign)>>,
     notes: Mutex<Vec<(u64, Note)>>,
 }
 
 impl MemoryStore {
-    fn users(&self) -> MutexGuard<'_, HashMap<UserId, User>> {
+    fn users(&self) -> MutexGuard<'_, BTreeMap<UserId, (User, Foreign)>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,17 +77,18 @@ impl Notes for MemoryStore {
 
 impl Store for MemoryStore {
     fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>> {
-        let user = self.users().get(id).cloned();
+        let user = self.users().get(id).map(|(user, _)| user.clone());
         Box::pin(ready(Ok(user)))
     }
 
     fn save<'a>(&'a self, before: Option<&'a User>, after: &'a User) -> Pending<'a, Saved> {
         let mut users = self.users();
         let stored = users.get(&after.clerk_id);
-        let unchanged = stored.map(|user| user.revision) == before.map(|user| user.revision);
+        let unchanged = stored.map(|(user, _)| user.revision) == before.map(|user| user.revision);
         if unchanged {
-            let user = after.clone().keeping_login_of(stored);
-            users.insert(after.clerk_id.clone(), user);
+            let user = after.clone().keeping_login_of(stored.map(|(user, _)| user));
+            let foreign = stored.map(|(_, foreign)| foreign.clone()).unwrap_or_default();
+            users.insert(after.clerk_id.clone(), (user, foreign));
         }
         Box::pin(ready(Ok(if unchanged { Saved::Written } else { Saved::Overtaken })))
     }
@@ -90,11 +96,34 @@ impl Store for MemoryStore {
     fn record_logins<'a>(&'a self, logins: &'a [(UserId, UnixTime)]) -> Pending<'a, ()> {
         let mut users = self.users();
         for (id, at) in logins {
-            if let Some(user) = users.get_mut(id).filter(|user| user.deleted_at.is_none()) {
+            if let Some((user, _)) = users.get_mut(id).filter(|(user, _)| user.deleted_at.is_none()) {
                 user.last_login_at = user.last_login_at.max(Some(*at));
             }
         }
         Box::pin(ready(Ok(())))
+    }
+
+    fn page<'a>(&'a self, after: Option<&'a UserId>, limit: usize) -> Pending<'a, Page> {
+        let users = self.users();
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.clone()));
+        let found: Vec<_> = users.range((from, Bound::Unbounded)).take(limit).collect();
+        let records =
+            found.iter().map(|(_, (user, foreign))| Record::new(user, None).with_foreign(foreign.clone()));
+        let last = found.last().filter(|_| found.len() == limit).map(|(id, _)| UserId::clone(id));
+        Box::pin(ready(Ok(Page { records: records.collect(), last, unreadable: 0 })))
+    }
+
+    fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved> {
+        let mut users = self.users();
+        let outcome = match record.user() {
+            Ok(user) if users.contains_key(&user.clerk_id) => Ok(Saved::Overtaken),
+            Ok(user) => {
+                users.insert(user.clerk_id.clone(), (user, record.foreign().clone()));
+                Ok(Saved::Written)
+            }
+            Err(error) => Err(error.into()),
+        };
+        Box::pin(ready(outcome))
     }
 
     fn status(&self) -> StoreStatus {

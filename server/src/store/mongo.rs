@@ -10,8 +10,10 @@ use mongodb::{Collection, Database, IndexModel};
 use tracing::warn;
 
 use super::{
-    Mark, MongoSettings, Note, NoteKind, Notes, OpenError, Pending, Saved, Store, StoreError, StoreStatus,
+    Mark, MongoSettings, Note, NoteKind, Notes, OpenError, Page, Pending, Saved, Store, StoreError,
+    StoreStatus,
 };
+use crate::record::Record;
 use crate::user::{User, UserId};
 use link::Link;
 
@@ -118,6 +120,27 @@ impl Store for MongoStore {
         })
     }
 
+    fn page<'a>(&'a self, after: Option<&'a UserId>, limit: usize) -> Pending<'a, Page> {
+        Box::pin(async move {
+            let filter = document::after(after);
+            let size = i64::try_from(limit).unwrap_or(i64::MAX);
+            let find = |database: Database| async move {
+                users(&database)
+                    .find(filter)
+                    .sort(doc! { "_id": 1 })
+                    .limit(size)
+                    .await?
+                    .try_collect::<Vec<Document>>()
+                    .await
+            };
+            Ok(document::page(&self.link.run(find).await?, limit))
+        })
+    }
+
+    fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved> {
+        Box::pin(async move { self.insert_document(document::restored(record)?).await })
+    }
+
     fn status(&self) -> StoreStatus {
         if self.link.is_ready() { StoreStatus::Ready } else { StoreStatus::Away }
     }
@@ -133,7 +156,10 @@ impl Store for MongoStore {
 impl MongoStore {
     /// That somebody was quicker shows in the key, which is the document's own.
     async fn insert(&self, user: &User) -> Result<Saved, StoreError> {
-        let document = document::new(user);
+        self.insert_document(document::new(user)).await
+    }
+
+    async fn insert_document(&self, document: Document) -> Result<Saved, StoreError> {
         self.link
             .run(|database| async move {
                 match users(&database).insert_one(document).await {

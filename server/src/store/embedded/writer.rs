@@ -45,6 +45,11 @@ pub(super) enum Work {
         logins: Vec<(UserId, UnixTime)>,
         reply: Reply<()>,
     },
+    /// A record of a backup, where there is none.
+    Restore {
+        record: Box<Record>,
+        reply: Reply<Saved>,
+    },
     PutNote {
         note: Note,
         replaces: u64,
@@ -161,6 +166,9 @@ impl Writer {
                 }
                 Work::RecordLogins { logins, reply } => {
                     acknowledgements.push(draft.record_logins(&logins).acknowledge(reply));
+                }
+                Work::Restore { record, reply } => {
+                    acknowledgements.push(draft.restore(&record).acknowledge(reply))
                 }
                 Work::PutNote { note, replaces, reply } => {
                     acknowledgements.push(draft.put_note(&note, replaces).acknowledge(reply));
@@ -292,6 +300,7 @@ fn refuse(group: impl Iterator<Item = Write>) -> Option<Reply<()>> {
         match work {
             Work::Save { reply, .. } => drop(reply.send(Err(refused()))),
             Work::RecordLogins { reply, .. } => drop(reply.send(Err(refused()))),
+            Work::Restore { reply, .. } => drop(reply.send(Err(refused()))),
             Work::PutNote { reply, .. } => drop(reply.send(Err(refused()))),
             Work::DropExpiredNotes { reply, .. } => drop(reply.send(Err(refused()))),
             Work::Compact { reply, .. } => drop(reply.send(Err(refused()))),
@@ -343,6 +352,15 @@ impl<'a> Draft<'a> {
             self.head.erased += 1;
         }
         self.put(id, &Record::new(&after, stored))?;
+        Ok(Saved::Written)
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<Saved, StoreError> {
+        let id = record.user()?.clerk_id;
+        if self.get(&user_key(&id))?.is_some() {
+            return Ok(Saved::Overtaken);
+        }
+        self.put(&id, record)?;
         Ok(Saved::Written)
     }
 

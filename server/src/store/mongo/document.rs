@@ -5,7 +5,8 @@ use doorward_verifier::UnixTime;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use uuid::Uuid;
 
-use crate::store::StoreError;
+use crate::record::Record;
+use crate::store::{Page, StoreError};
 use crate::user::{Identity, Profile, User, UserId};
 
 /// Where ours is kept.
@@ -135,6 +136,51 @@ pub(super) fn to_user(id: &UserId, document: &Document) -> Result<User, StoreErr
         revision,
         issuer,
     })
+}
+
+/// The filter of the records after this one: those whose key is a Clerk user id.
+pub(super) fn after(id: Option<&UserId>) -> Document {
+    match id {
+        Some(id) => doc! { "_id": { "$gt": id.as_str(), "$lt": "user`" } },
+        // A backtick follows the underscore.
+        None => doc! { "_id": { "$gte": "user_", "$lt": "user`" } },
+    }
+}
+
+/// What can be read of a page's documents, foreign fields with it.
+pub(super) fn page(documents: &[Document], limit: usize) -> Page {
+    let mut page = Page::default();
+    for document in documents {
+        match to_record(document) {
+            Some(record) => page.records.push(record),
+            None => page.unreadable += 1,
+        }
+    }
+    let last = documents.last().filter(|_| documents.len() == limit);
+    page.last = last.and_then(|document| UserId::parse(document.get_str("_id").ok()?).ok());
+    page
+}
+
+fn to_record(document: &Document) -> Option<Record> {
+    let id = UserId::parse(document.get_str("_id").ok()?).ok()?;
+    let user = to_user(&id, document).ok()?;
+    let foreign = document.iter().filter(|(name, _)| is_foreign(name));
+    let foreign = foreign.map(|(name, value)| (name.clone(), value.clone().into_relaxed_extjson()));
+    Some(Record::new(&user, None).with_foreign(foreign.collect()))
+}
+
+/// The document of a backup's record.
+pub(super) fn restored(record: &Record) -> Result<Document, StoreError> {
+    let mut document = new(&record.user()?);
+    for (name, value) in record.foreign().iter().filter(|(name, _)| is_foreign(name)) {
+        let value = Bson::try_from(value.clone()).unwrap_or(Bson::Null);
+        document.insert(name, value);
+    }
+    Ok(document)
+}
+
+fn is_foreign(name: &str) -> bool {
+    name != "_id" && name != OURS && !PATHS.contains(&name)
 }
 
 struct Reader<'a> {
