@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::app::{App, AppError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Mistakes, Settings};
-use crate::issuer::{self, BoundIssuer, IssuerError, LocalIssuer};
+use crate::issuer::{self, BoundIssuer, Event, IssuerError, LocalIssuer};
 use crate::mint::{Shape, mint};
 use crate::shutdown::Shutdown;
 use crate::store::{OnLoss, StoreError};
 use crate::telemetry;
 use crate::terminal::{note, print};
+use crate::user::{Change, UserId};
 
 /// Settings that hold here, too. All others say whose tokens are taken and where users are kept, which is what
 /// this command decides.
@@ -40,15 +42,30 @@ const KEPT: [&str; 11] = [
 /// The first line printed is the server's address. Ctrl-C ends it; users, keys and the issuer stay in the data folder.
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    #[command(subcommand)]
+    change: Option<Happening>,
     /// The loopback address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = loopback)]
     listen: SocketAddr,
     /// The folder of the store and the issuer [default: DATA_DIR, or ./.doorward]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
     /// Go on with what is there when the store holds less than it acknowledged
     #[arg(long)]
     accept_data_loss: bool,
+}
+
+/// What happens at an issuer, also while it runs.
+#[derive(clap::Subcommand, Debug)]
+enum Happening {
+    /// Sign with a new key from now on, and publish that one alone
+    RotateKey,
+    /// End a user's session, whose tokens are then refused; the next token is of a new session
+    Revoke {
+        /// Whose
+        #[arg(value_name = "USER", default_value = "user_ada", value_parser = UserId::parse)]
+        user: UserId,
+    },
 }
 
 /// Why nothing is served.
@@ -62,6 +79,8 @@ enum DevError {
     Issuer(#[from] IssuerError),
     #[error(transparent)]
     App(#[from] AppError),
+    #[error("the running issuer could not be told: {0}")]
+    Tell(#[from] reqwest::Error),
     #[error("signals can not be listened to: {0}")]
     Signals(std::io::Error),
     #[error("what was in memory could not be written down: {0}")]
@@ -82,8 +101,11 @@ pub async fn run(args: Args) -> ExitCode {
 
 async fn dev(args: Args) -> Result<(), DevError> {
     let clock = Arc::new(SystemClock);
-    let given = Settings::load(Path::new(".")).map_err(Mistakes::from)?;
+    let given = Settings::load(Path::new("."))?;
     let data_dir = args.data_dir.unwrap_or_else(|| given.data_dir());
+    if let Some(change) = args.change {
+        return happen(&change, &data_dir).await;
+    }
     let (listener, address) = listen(args.listen).await?;
     let bound = LocalIssuer::bind(&data_dir, clock.now()).await?;
     let config = Config::read(&settings(&given, &bound.issuer, &data_dir))?;
@@ -91,12 +113,53 @@ async fn dev(args: Args) -> Result<(), DevError> {
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     print(format_args!("doorward listens on http://{address}"));
     let shutdown = Shutdown::on_signal().map_err(DevError::Signals)?;
-    let issuer = answer(bound, &shutdown);
+    let (issuer, told) = answer(bound, &shutdown);
     let on_loss = if args.accept_data_loss { OnLoss::Accept } else { OnLoss::Refuse };
-    let app = App::open(config, on_loss, clock.clone()).await?;
+    let mut stopped = shutdown.clone();
+    let app = tokio::select! {
+        app = App::open(config, on_loss, clock.clone()) => app?,
+        () = stopped.requested() => return Ok(()),
+    };
+    tokio::spawn(pass_on(told, Arc::clone(&app)));
     welcome(&issuer.0, address, &data_dir, clock.as_ref())?;
     crate::serve(Arc::clone(&app), listener, shutdown).await;
     Ok(app.close().await?)
+}
+
+async fn happen(change: &Happening, data_dir: &Path) -> Result<(), DevError> {
+    let mut issuer = LocalIssuer::open(data_dir)?;
+    match change {
+        Happening::RotateKey => {
+            print(format_args!("tokens are signed with {} from now on", issuer.rotate_key()?))
+        }
+        Happening::Revoke { user } => {
+            let session = issuer.session_id(user)?;
+            let url = format!("{}/v1/sessions/{session}/revoke", issuer.issuer());
+            let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
+            match client.post(url).bearer_auth(issuer.secret_key()).send().await {
+                Ok(answer) => drop(answer.error_for_status()?),
+                // It does not run, and there is no server that would have to hear of it.
+                Err(error) if error.is_connect() => drop(issuer.end_session(user)?),
+                Err(error) => return Err(error.into()),
+            }
+            print(format_args!("{session} has ended"));
+        }
+    }
+    Ok(())
+}
+
+/// Tells the server what happens at the issuer, which Clerk would send a webhook about.
+async fn pass_on(mut told: mpsc::UnboundedReceiver<Event>, app: Arc<App>) {
+    while let Some(event) = told.recv().await {
+        let outcome = match event {
+            Event::Changed(id, identity) => app.users.record(&id, Change::Identified(identity)).await,
+            Event::Deleted(id) => app.users.record(&id, Change::Deleted).await,
+            Event::Ended(session) => app.users.end_session(&session).await,
+        };
+        if let Err(error) = outcome {
+            warn!(%error, "the server did not take what happened at the issuer");
+        }
+    }
 }
 
 async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), DevError> {
@@ -107,7 +170,10 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), DevErro
 }
 
 /// Has the issuer answer until the server stops. The lock of its folder is held as long as what is given back.
-fn answer(bound: BoundIssuer, shutdown: &Shutdown) -> (Arc<LocalIssuer>, issuer::FolderLock) {
+fn answer(
+    bound: BoundIssuer,
+    shutdown: &Shutdown,
+) -> ((Arc<LocalIssuer>, issuer::FolderLock), mpsc::UnboundedReceiver<Event>) {
     if let Some(former) = &bound.moved_from {
         note(format_args!(
             "the port of {former} is taken: the issuer moved, and its earlier tokens are refused"
@@ -116,8 +182,9 @@ fn answer(bound: BoundIssuer, shutdown: &Shutdown) -> (Arc<LocalIssuer>, issuer:
     let (issuer, listener, lock) = bound.into_parts();
     let (issuer, mut shutdown) = (Arc::new(issuer), shutdown.clone());
     let stop = async move { shutdown.requested().await };
-    tokio::spawn(issuer::serve(Arc::clone(&issuer), Arc::new(SystemClock), listener, stop));
-    (issuer, lock)
+    let (sender, told) = mpsc::unbounded_channel();
+    tokio::spawn(issuer::serve(Arc::clone(&issuer), Arc::new(SystemClock), listener, sender, stop));
+    ((issuer, lock), told)
 }
 
 fn welcome(

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::user::InvalidUserId;
 
-pub use accounts::{Account, first_user, session_id};
-pub use api::serve;
+pub use accounts::{Account, first_user};
+pub use api::{Event, serve};
 pub(crate) use signing_key::SigningKey;
 
 /// The origin that minted tokens name in `azp`: one that every development server accepts.
@@ -44,6 +44,12 @@ struct Instance {
     publishable_key: String,
     secret_key: String,
     kid: String,
+    #[serde(default = "first_key_file")]
+    key_file: String,
+}
+
+fn first_key_file() -> String {
+    "private-key.pem".to_owned()
 }
 
 /// Why there is no local issuer to work with.
@@ -104,14 +110,22 @@ pub struct BoundIssuer {
 impl LocalIssuer {
     /// The issuer that an earlier `doorward dev` left in this data folder.
     pub fn open(data_dir: &Path) -> Result<LocalIssuer, IssuerError> {
-        let folder = data_dir.join("issuer");
+        LocalIssuer::open_folder(data_dir.join("issuer"))
+    }
+
+    /// The same as its files are now: another process may have rotated the key.
+    fn reopened(&self) -> Result<LocalIssuer, IssuerError> {
+        LocalIssuer::open_folder(self.folder.clone())
+    }
+
+    fn open_folder(folder: PathBuf) -> Result<LocalIssuer, IssuerError> {
         let path = folder.join("instance.json");
         let Some(bytes) = files::read(&path)? else {
             return Err(IssuerError::Missing { folder });
         };
         let instance: Instance = serde_json::from_slice(&bytes)
             .map_err(|error| IssuerError::Malformed { path, reason: error.to_string() })?;
-        let key = SigningKey::load(&folder.join("private-key.pem"), &instance.kid)?;
+        let key = SigningKey::load(&folder.join(&instance.key_file), &instance.kid)?;
         Ok(LocalIssuer { folder, instance, key })
     }
 
@@ -129,8 +143,8 @@ impl LocalIssuer {
 
     async fn bind_new(folder: PathBuf, lock: File, now: UnixTime) -> Result<BoundIssuer, IssuerError> {
         let (listener, address) = bind_loopback(0).await?;
-        let kid = format!("ins_{}", Uuid::new_v4().simple());
-        let key = SigningKey::create(&folder.join("private-key.pem"), &kid)?;
+        let kid = new_kid();
+        let key = SigningKey::create(&folder.join(first_key_file()), &kid)?;
         let issuer = LocalIssuer { folder, instance: Instance::new(address, kid), key };
         issuer.save_instance()?;
         issuer.add_first_account(now)?;
@@ -182,6 +196,21 @@ impl LocalIssuer {
         Ok(self.key.clone())
     }
 
+    /// Signs with a new key from now on, and publishes that one alone: its `kid`. The two files of a rotation are
+    /// bound together by the second, so that a reader sees the old key or the new one.
+    pub fn rotate_key(&mut self) -> Result<&str, IssuerError> {
+        let kid = new_kid();
+        let (file, former) = (format!("{kid}.pem"), self.folder.join(&self.instance.key_file));
+        self.key = SigningKey::create(&self.folder.join(&file), &kid)?;
+        self.instance = Instance { kid, key_file: file, ..self.instance.clone() };
+        self.save_instance()?;
+        // Its forgeries were of the former key, too.
+        for gone in [former, self.folder.join("forged-key.pem")] {
+            files::remove(&gone)?;
+        }
+        Ok(&self.instance.kid)
+    }
+
     fn port(&self) -> u16 {
         let port = self.instance.issuer.rsplit_once(':').map_or("", |(_, port)| port);
         port.parse().unwrap_or(0)
@@ -195,8 +224,13 @@ impl LocalIssuer {
 impl Instance {
     fn new(address: SocketAddr, kid: String) -> Instance {
         let secret_key = format!("sk_test_{}", Uuid::new_v4().simple());
-        let mut instance =
-            Instance { issuer: String::new(), publishable_key: String::new(), secret_key, kid };
+        let mut instance = Instance {
+            issuer: String::new(),
+            publishable_key: String::new(),
+            secret_key,
+            kid,
+            key_file: first_key_file(),
+        };
         instance.move_to(address);
         instance
     }
@@ -228,6 +262,10 @@ impl BoundIssuer {
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
+}
+
+fn new_kid() -> String {
+    format!("ins_{}", Uuid::new_v4().simple())
 }
 
 async fn bind_loopback(port: u16) -> Result<(TcpListener, SocketAddr), IssuerError> {

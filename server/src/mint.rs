@@ -7,7 +7,7 @@ use jwt_simple::prelude::{Audiences, Duration as Seconds, JWTClaims};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::issuer::{AUTHORIZED_PARTY, IssuerError, LocalIssuer, session_id};
+use crate::issuer::{AUTHORIZED_PARTY, IssuerError, LocalIssuer};
 use crate::user::UserId;
 
 /// Long enough to paste, short enough to see one expire.
@@ -53,7 +53,7 @@ pub fn mint(
     now: UnixTime,
 ) -> Result<String, IssuerError> {
     let key = issuer.signing_key(shape.forged)?;
-    let claims = overridden(claims(issuer.issuer(), user, shape, now), &shape.claims);
+    let claims = overridden(claims(issuer, user, shape, now)?, &shape.claims);
     if shape.template.is_none()
         && let Some(plain) = plain(&claims)
     {
@@ -62,24 +62,29 @@ pub fn mint(
     key.sign_odd(&header(key.kid(), shape), &claims)
 }
 
-fn claims(issuer: &str, user: &UserId, shape: &Shape, now: UnixTime) -> Map<String, Value> {
+fn claims(
+    issuer: &LocalIssuer,
+    user: &UserId,
+    shape: &Shape,
+    now: UnixTime,
+) -> Result<Map<String, Value>, IssuerError> {
     let issued_at = if shape.expired { now.minus(LONG_AGO) } else { now };
     let mut claims = Map::new();
     claims.extend(named(json!({
-        "iss": issuer, "sub": user.as_str(),
+        "iss": issuer.issuer(), "sub": user.as_str(),
         "iat": issued_at.as_secs(), "nbf": issued_at.minus(HEAD_START).as_secs(),
         "exp": issued_at.plus(LIFETIME).as_secs(),
     })));
     match &shape.template {
         Some(audience) => claims.extend(named(json!({ "aud": audience, "jti": jti() }))),
-        None => claims.extend(session(user, shape)),
+        None => claims.extend(session(&issuer.session_id(user)?, shape)),
     }
-    claims
+    Ok(claims)
 }
 
-fn session(user: &UserId, shape: &Shape) -> Map<String, Value> {
+fn session(session_id: &str, shape: &Shape) -> Map<String, Value> {
     let azp = shape.authorized_party.as_deref().unwrap_or(AUTHORIZED_PARTY);
-    let mut claims = named(json!({ "sid": session_id(user), "azp": azp, "fva": [0, -1] }));
+    let mut claims = named(json!({ "sid": session_id, "azp": azp, "fva": [0, -1] }));
     if shape.pending {
         claims.insert("sts".to_owned(), "pending".into());
     }

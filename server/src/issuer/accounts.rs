@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{IssuerError, LocalIssuer, files, pretty};
-use crate::user::UserId;
+use crate::clerk::ClerkUser;
+use crate::user::{Identity, UserId};
 
 /// Members that name an account or tell its history: an edit leaves them alone.
 const FIXED_MEMBERS: [&str; 4] = ["id", "object", "created_at", "updated_at"];
@@ -21,9 +22,10 @@ pub fn first_user() -> Result<UserId, IssuerError> {
     Ok(UserId::parse("user_ada")?)
 }
 
-/// The one session of this user. It follows from the id, so that nothing must be kept for it.
-pub fn session_id(user: &UserId) -> String {
-    format!("sess_{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, user.as_str().as_bytes()).simple())
+/// A session of this user, of whom so many were ended before. It follows from both, so that only their number is kept.
+fn session_id(user: &UserId, ended: u64) -> String {
+    let name = if ended == 0 { user.to_string() } else { format!("{user}#{ended}") };
+    format!("sess_{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).simple())
 }
 
 impl Account {
@@ -51,6 +53,22 @@ impl Account {
     /// The object as the Backend API answers with it.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+
+    /// Who it is, as a server that asks for it reads it.
+    pub fn identity(&self) -> Option<Identity> {
+        serde_json::from_value::<ClerkUser>(self.to_json()).ok().map(Identity::from)
+    }
+
+    /// Whether one of its addresses is among these, in any case.
+    pub(super) fn has_address(&self, addresses: &[String]) -> bool {
+        let own = self.0.get("email_addresses").and_then(Value::as_array).into_iter().flatten();
+        let mut own = own.filter_map(|address| address.get("email_address")?.as_str());
+        own.any(|own| addresses.iter().any(|address| address.eq_ignore_ascii_case(own)))
+    }
+
+    pub(super) fn created_at(&self) -> u64 {
+        self.0.get("created_at").and_then(Value::as_u64).unwrap_or_default()
     }
 
     /// With these members in place of its own. `updated_at` always moves on: readers order their copies by it.
@@ -94,6 +112,35 @@ impl LocalIssuer {
         }
         self.save_account(id, &Account::new(id, "Test", "User", now))?;
         Ok(true)
+    }
+
+    /// Removes the account: whether there was one.
+    pub fn remove_account(&self, id: &UserId) -> Result<bool, IssuerError> {
+        files::remove(&self.account_path(id))
+    }
+
+    /// The one session that this user has now.
+    pub fn session_id(&self, id: &UserId) -> Result<String, IssuerError> {
+        Ok(session_id(id, self.ended_sessions(id)?))
+    }
+
+    /// Ends the session that this user has now: its id. The next token is of a new one.
+    pub fn end_session(&self, id: &UserId) -> Result<String, IssuerError> {
+        let ended = self.ended_sessions(id)?;
+        files::create_folder(&self.folder.join("ended-sessions"))?;
+        files::write_private(&self.ended_sessions_path(id), format!("{}\n", ended + 1).as_bytes())?;
+        Ok(session_id(id, ended))
+    }
+
+    fn ended_sessions(&self, id: &UserId) -> Result<u64, IssuerError> {
+        let path = self.ended_sessions_path(id);
+        let Some(bytes) = files::read(&path)? else { return Ok(0) };
+        let number = String::from_utf8_lossy(&bytes).trim().parse();
+        number.map_err(|_| IssuerError::Malformed { path, reason: "expected a number".to_owned() })
+    }
+
+    fn ended_sessions_path(&self, id: &UserId) -> PathBuf {
+        self.folder.join("ended-sessions").join(id.as_str())
     }
 
     pub(super) fn add_first_account(&self, now: UnixTime) -> Result<(), IssuerError> {

@@ -10,14 +10,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use warp::filters::BoxedFilter;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use super::{IssuerError, LocalIssuer, session_id};
+use super::{Account, IssuerError, LocalIssuer};
 use crate::clock::Clock;
 use crate::mint::{Shape, mint};
-use crate::user::UserId;
+use crate::user::{Identity, UserId};
 
 /// No request to this API has a reason to be larger.
 const MAX_BODY_BYTES: u64 = 256 * 1024;
@@ -27,6 +28,18 @@ const MAX_BODY_BYTES: u64 = 256 * 1024;
 struct Instance {
     issuer: Arc<LocalIssuer>,
     clock: Arc<dyn Clock>,
+    told: mpsc::UnboundedSender<Event>,
+}
+
+/// What Clerk would send a webhook about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An account was edited.
+    Changed(UserId, Identity),
+    /// An account was removed.
+    Deleted(UserId),
+    /// A session was revoked.
+    Ended(String),
 }
 
 /// An answer that is not the thing asked for, in Clerk's shape.
@@ -38,14 +51,15 @@ struct Refusal {
 
 type Answer = Result<Value, Refusal>;
 
-/// Answers like Clerk on this listener until `stop` comes to pass.
+/// Answers like Clerk on this listener until `stop` comes to pass, and tells of what was changed through it.
 pub async fn serve(
     issuer: Arc<LocalIssuer>,
     clock: Arc<dyn Clock>,
     listener: TcpListener,
+    told: mpsc::UnboundedSender<Event>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let routes = routes(Instance { issuer, clock });
+    let routes = routes(Instance { issuer, clock, told });
     warp::serve(routes).incoming(listener).graceful(stop).run().await;
 }
 
@@ -54,11 +68,14 @@ fn routes(instance: Instance) -> BoxedFilter<(Response,)> {
     let others = [
         jwks(&instance),
         list_users(&instance),
+        count_users(&instance),
         user(&instance),
         edit_user(&instance),
+        remove_user(&instance),
         list_sessions(&instance),
         create_session(&instance),
         session_token(&instance),
+        revoke_session(&instance),
     ];
     let all = others.into_iter().fold(first, |routes, route| routes.or(route).unify().boxed());
     all.recover(nothing_here).unify().boxed()
@@ -70,7 +87,7 @@ fn published_jwks(instance: &Instance) -> BoxedFilter<(Response,)> {
         .and(warp::get())
         .and(with(instance))
         .map(|instance: Instance| {
-            let body = warp::reply::json(&instance.issuer.jwks());
+            let body = answer(Ok(instance), Instance::jwks);
             warp::reply::with_header(body, "access-control-allow-origin", "*").into_response()
         })
         .boxed()
@@ -80,14 +97,42 @@ fn jwks(instance: &Instance) -> BoxedFilter<(Response,)> {
     warp::path!("v1" / "jwks")
         .and(warp::get())
         .and(authorized(instance))
-        .map(|instance| answer(instance, |instance| Ok(instance.issuer.jwks())))
+        .map(|instance| answer(instance, Instance::jwks))
         .boxed()
 }
 
-#[derive(Deserialize)]
-struct Page {
+/// As many as Clerk gives at once, and as many as it gives unasked.
+const MAX_PAGE: usize = 500;
+const PAGE: usize = 10;
+
+/// Which users are asked for: a name can come several times.
+#[derive(Default)]
+struct Query {
     limit: Option<usize>,
-    offset: Option<usize>,
+    offset: usize,
+    ids: Vec<String>,
+    addresses: Vec<String>,
+}
+
+impl Query {
+    fn read(pairs: Vec<(String, String)>) -> Query {
+        let mut query = Query::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "limit" => query.limit = value.parse().ok(),
+                "offset" => query.offset = value.parse().unwrap_or_default(),
+                "user_id" => query.ids.push(value),
+                "email_address" => query.addresses.push(value),
+                _ => {}
+            }
+        }
+        query
+    }
+
+    fn asks_for(&self, id: &UserId, account: &Account) -> bool {
+        (self.ids.is_empty() || self.ids.iter().any(|asked| asked == id.as_str()))
+            && (self.addresses.is_empty() || account.has_address(&self.addresses))
+    }
 }
 
 fn list_users(instance: &Instance) -> BoxedFilter<(Response,)> {
@@ -95,7 +140,15 @@ fn list_users(instance: &Instance) -> BoxedFilter<(Response,)> {
         .and(warp::get())
         .and(authorized(instance))
         .and(warp::query())
-        .map(|instance, page: Page| answer(instance, |instance| instance.users(&page)))
+        .map(|instance, pairs| answer(instance, |instance| instance.users(&Query::read(pairs))))
+        .boxed()
+}
+
+fn count_users(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "users" / "count")
+        .and(warp::get())
+        .and(authorized(instance))
+        .map(|instance| answer(instance, Instance::user_count))
         .boxed()
 }
 
@@ -113,6 +166,14 @@ fn edit_user(instance: &Instance) -> BoxedFilter<(Response,)> {
         .and(authorized(instance))
         .and(json_body())
         .map(|id: String, instance, changes| answer(instance, |instance| instance.edit_user(&id, changes)))
+        .boxed()
+}
+
+fn remove_user(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "users" / String)
+        .and(warp::delete())
+        .and(authorized(instance))
+        .map(|id: String, instance| answer(instance, |instance| instance.remove_user(&id)))
         .boxed()
 }
 
@@ -147,11 +208,30 @@ fn session_token(instance: &Instance) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+fn revoke_session(instance: &Instance) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "sessions" / String / "revoke")
+        .and(warp::post())
+        .and(authorized(instance))
+        .map(|session: String, instance| answer(instance, |instance| instance.revoke_session(&session)))
+        .boxed()
+}
+
 impl Instance {
-    fn users(&self, page: &Page) -> Answer {
-        let accounts = self.issuer.accounts()?;
-        let page = accounts.iter().skip(page.offset.unwrap_or(0)).take(page.limit.unwrap_or(10).min(500));
+    fn jwks(&self) -> Answer {
+        Ok(self.issuer.reopened()?.jwks())
+    }
+
+    /// Always the ones that came first: what Clerk calls `+created_at`.
+    fn users(&self, query: &Query) -> Answer {
+        let mut accounts = self.issuer.accounts()?;
+        accounts.retain(|(id, account)| query.asks_for(id, account));
+        accounts.sort_by_key(|(_, account)| account.created_at());
+        let page = accounts.iter().skip(query.offset).take(query.limit.unwrap_or(PAGE).min(MAX_PAGE));
         Ok(page.map(|(_, account)| account.to_json()).collect())
+    }
+
+    fn user_count(&self) -> Answer {
+        Ok(json!({ "object": "total_count", "total_count": self.issuer.accounts()?.len() }))
     }
 
     fn user(&self, id: &str) -> Answer {
@@ -164,40 +244,76 @@ impl Instance {
         let account = self.issuer.account(&id)?.ok_or_else(|| Refusal::no_such("user", id.as_str()))?;
         let account = account.edited(changes, self.clock.now());
         self.issuer.save_account(&id, &account)?;
+        if let Some(identity) = account.identity() {
+            self.tell(Event::Changed(id, identity));
+        }
         Ok(account.to_json())
+    }
+
+    fn remove_user(&self, id: &str) -> Answer {
+        let user = UserId::parse(id).map_err(|_| Refusal::no_such("user", id))?;
+        if !self.issuer.remove_account(&user)? {
+            return Err(Refusal::no_such("user", id));
+        }
+        self.tell(Event::Deleted(user));
+        Ok(json!({ "object": "user", "id": id, "deleted": true }))
+    }
+
+    fn revoke_session(&self, session: &str) -> Answer {
+        let owner = self.owner(session)?;
+        let revoked = json!({ "status": "revoked" });
+        let mut answer = self.session(&owner)?;
+        if let (Some(answer), Some(revoked)) = (answer.as_object_mut(), revoked.as_object()) {
+            answer.extend(revoked.clone());
+        }
+        self.tell(Event::Ended(self.issuer.end_session(&owner)?));
+        Ok(answer)
+    }
+
+    /// Nobody may be left to hear it.
+    fn tell(&self, event: Event) {
+        let _nobody_listens = self.told.send(event);
+    }
+
+    /// Whose session it is, if it is one of now.
+    fn owner(&self, session: &str) -> Result<UserId, Refusal> {
+        for (id, _) in self.issuer.accounts()? {
+            if self.issuer.session_id(&id)? == session {
+                return Ok(id);
+            }
+        }
+        Err(Refusal::no_such("session", session))
     }
 
     fn sessions(&self, of: OfUser) -> Answer {
         let accounts = self.issuer.accounts()?;
         let ids = accounts.iter().map(|(id, _)| id);
         let wanted = ids.filter(|id| of.user_id.as_deref().is_none_or(|user| user == id.as_str()));
-        Ok(wanted.map(|id| self.session(id)).collect())
+        wanted.map(|id| self.session(id)).collect()
     }
 
     fn create_session(&self, body: &Map<String, Value>) -> Answer {
         let user = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
         self.user(user)?;
         let id = UserId::parse(user).map_err(|_| Refusal::no_such("user", user))?;
-        Ok(self.session(&id))
+        self.session(&id)
     }
 
     fn session_token(&self, session: &str) -> Answer {
-        let accounts = self.issuer.accounts()?;
-        let owner = accounts.iter().map(|(id, _)| id).find(|id| session_id(id) == session);
-        let owner = owner.ok_or_else(|| Refusal::no_such("session", session))?;
-        let jwt = mint(&self.issuer, owner, &Shape::default(), self.clock.now())?;
+        let owner = self.owner(session)?;
+        let jwt = mint(&self.issuer.reopened()?, &owner, &Shape::default(), self.clock.now())?;
         Ok(json!({ "object": "token", "jwt": jwt }))
     }
 
-    fn session(&self, id: &UserId) -> Value {
+    fn session(&self, id: &UserId) -> Answer {
         let now = self.clock.now();
         let end = now.plus(Duration::from_secs(7 * 24 * 3600)).as_millis();
-        json!({
-            "object": "session", "id": session_id(id), "user_id": id.as_str(),
+        Ok(json!({
+            "object": "session", "id": self.issuer.session_id(id)?, "user_id": id.as_str(),
             "client_id": format!("client_{}", id.as_str().trim_start_matches("user_")),
             "status": "active", "last_active_at": now.as_millis(), "expire_at": end, "abandon_at": end,
             "created_at": now.as_millis(), "updated_at": now.as_millis(),
-        })
+        }))
     }
 
     fn admits(&self, authorization: Option<&str>) -> bool {

@@ -37,6 +37,15 @@ pub(super) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), IssuerError> {
     written.map_err(|source| at(path, source))
 }
 
+/// Whether there was such a file.
+pub(super) fn remove(path: &Path) -> Result<bool, IssuerError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(at(path, source)),
+    }
+}
+
 pub(super) fn create_folder(path: &Path) -> Result<(), IssuerError> {
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true);
