@@ -178,9 +178,15 @@ fn a_dotenv_file_is_read_and_a_broken_one_is_named() {
         .unwrap();
     let settings = Settings::load(folder.path()).unwrap();
     assert_eq!(settings.get("CORS_EXTRA_ORIGINS").unwrap().value, "https://a.example");
-    fs::write(folder.path().join(".env"), "A=1\nwhat is this\n").unwrap();
-    let mistake = Settings::load(folder.path()).err().unwrap();
-    assert_eq!(mistake.setting, ".env, line 2");
+    fs::write(folder.path().join(".env"), "A=1\nwhat is this\nB C=2\n").unwrap();
+    let mistakes = Settings::load(folder.path()).err().unwrap();
+    assert_eq!(
+        mistakes.to_string(),
+        "2 mistakes in the settings:\n  \
+         .env, line 2: expected NAME=value, a comment or an empty line, got a line without =: put it right, or take it out\n  \
+         .env, line 3: expected NAME=value, a comment or an empty line, got a name with something else than letters, \
+         digits and _: put it right, or take it out"
+    );
 }
 
 #[test]

@@ -109,16 +109,14 @@ impl Cache {
     /// Opens it. A damaged one begins again; one that can not be had at all is done without. Only a folder that
     /// another process holds is an error: two servers in one folder is a mistake to be told of.
     pub async fn open(settings: CacheSettings, clock: Arc<dyn Clock>) -> Result<Arc<Cache>, OpenError> {
-        let opening = settings.clone();
-        let opened = spawn_blocking(move || open_or_begin_again(&opening)).await;
+        let opened = open_or_begin_again(&settings).await;
         let trees = match opened {
-            Ok(Err(locked @ OpenError::Locked { .. })) => return Err(locked),
-            Ok(Err(error)) => {
+            Err(locked @ OpenError::Locked { .. }) => return Err(locked),
+            Err(error) => {
                 warn!(%error, "the cache is done without");
                 None
             }
-            Ok(Ok(trees)) => Some(Arc::new(trees)),
-            Err(_panicked) => None,
+            Ok(trees) => Some(Arc::new(trees)),
         };
         let count = trees.as_ref().map_or(0, |trees| trees.count);
         let cache = Cache {
@@ -256,8 +254,7 @@ impl Cache {
     }
 
     async fn reopen(self: Arc<Self>) {
-        let settings = self.settings.clone();
-        if let Ok(Ok(trees)) = spawn_blocking(move || open_or_begin_again(&settings)).await {
+        if let Ok(trees) = open_or_begin_again(&self.settings).await {
             info!(folder = %self.settings.folder.display(), "the cache is back");
             self.count.store(trees.count, Ordering::Relaxed);
             self.trees.store(Some(Arc::new(trees)));
@@ -277,16 +274,22 @@ async fn reopen_for_ever(cache: Weak<Cache>) {
     }
 }
 
-fn open_or_begin_again(settings: &CacheSettings) -> Result<Trees, OpenError> {
-    let failed = |detail: String| OpenError::Folder { folder: settings.folder.clone(), detail };
-    let held = HeldFolder::hold(&settings.folder, settings.lock_wait)?;
-    let reason = match open_trees(&held) {
+async fn open_or_begin_again(settings: &CacheSettings) -> Result<Trees, OpenError> {
+    let held = HeldFolder::hold(&settings.folder, settings.lock_wait).await?;
+    let folder = settings.folder.clone();
+    let opened = spawn_blocking(move || open_held(&held)).await;
+    opened.map_err(|panic| OpenError::Folder { folder, detail: panic.to_string() })?
+}
+
+fn open_held(held: &HeldFolder) -> Result<Trees, OpenError> {
+    let failed = |detail: String| OpenError::Folder { folder: held.path().to_owned(), detail };
+    let reason = match open_trees(held) {
         Ok(trees) => return Ok(trees),
         Err(unusable) => unusable,
     };
-    warn!(folder = %settings.folder.display(), %reason, "the cache begins again");
+    warn!(folder = %held.path().display(), %reason, "the cache begins again");
     held.wipe(DATABASE).map_err(|error| failed(error.to_string()))?;
-    open_trees(&held).map_err(|reason| failed(reason.to_string()))
+    open_trees(held).map_err(|reason| failed(reason.to_string()))
 }
 
 /// Why a cache is not gone on with.

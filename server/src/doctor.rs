@@ -146,7 +146,9 @@ async fn examine_tokens(
     let principal = tokens.good.as_deref().and_then(|token| principal(token, config?, keys?, now));
     match &tokens.good {
         Some(good) => checks.extend(server.good_token(good, principal.as_ref()).await),
-        None => checks.push(Check::not_checked(Topic::GoodToken, &tokens.why_none)),
+        None => checks.extend(
+            [Topic::ValidToken, Topic::GoodToken].map(|topic| Check::not_checked(topic, &tokens.why_none)),
+        ),
     }
     let accepted = checks.iter().any(|check| check.is(Topic::GoodToken) && check.has_passed());
     let principal = principal.filter(|_| accepted);
@@ -196,7 +198,7 @@ impl Expected {
     fn find(args: &Args) -> Expected {
         let settings = match Settings::load(Path::new(".")) {
             Ok(settings) => settings,
-            Err(mistake) => return Expected::wrong(&mistake.into()),
+            Err(mistakes) => return Expected::wrong(&mistakes),
         };
         let data_dir = args.data_dir.clone().unwrap_or_else(|| settings.data_dir());
         let configured = Config::read(&settings);

@@ -53,6 +53,9 @@ pub struct Args {
     token: String,
 }
 
+/// A host that can't exist (RFC 2606): no token is of it.
+const NO_INSTANCE: &str = "no-instance.invalid";
+
 /// Why nothing could be said of the token.
 #[derive(Debug, Error)]
 enum InspectError {
@@ -94,7 +97,11 @@ pub async fn run(args: Args) -> ExitCode {
 async fn inspect(args: &Args) -> Result<Report, InspectError> {
     let token = args.token()?;
     let now = args.at.map_or_else(|| SystemClock.now(), UnixTime::from_secs);
-    let mut instances = args.instances()?.into_iter().peekable();
+    let instances = match args.instances() {
+        Ok(instances) => instances,
+        Err(error) => return args.without_instance(&token, now).ok_or(error),
+    };
+    let mut instances = instances.into_iter().peekable();
     while let Some(instance) = instances.next() {
         let mut buffer = Box::new(TokenBuffer::new());
         let screened = instance.verifier.screen(&token, &mut buffer);
@@ -171,7 +178,7 @@ impl Args {
 
     /// What the token could be of: what was named here, or what the settings name and the local issuer.
     fn instances(&self) -> Result<Vec<Instance>, InspectError> {
-        let settings = Settings::load(Path::new(".")).map_err(Mistakes::from)?;
+        let settings = Settings::load(Path::new("."))?;
         let document = self.document()?;
         let configured = self.configured(&settings, document.clone());
         if self.issuer.is_some() {
@@ -181,6 +188,18 @@ impl Args {
             (Some(local), Ok(configured)) => Ok(vec![configured, local]),
             (Some(local), Err(_)) => Ok(vec![local]),
             (None, configured) => Ok(vec![configured?]),
+        }
+    }
+
+    /// What is wrong with a token whatever instance it is of: a pasted key, `null`, half a token.
+    fn without_instance(&self, token: &str, now: UnixTime) -> Option<Report> {
+        let mut settings = Settings::load(Path::new(".")).ok()?;
+        settings.set("CLERK_FRONTEND_API", NO_INSTANCE);
+        let instance = Instance::new(Config::read(&settings).ok()?, KeyPlace::Settings).ok()?;
+        let mut buffer = Box::new(TokenBuffer::new());
+        match instance.verifier.screen(token, &mut buffer) {
+            Ok(_) | Err(VerifyError::WrongIss { .. }) => None,
+            Err(error) => Some(Report::new(Verdict::Refused(error), None, &instance.config, now)),
         }
     }
 

@@ -75,7 +75,11 @@ async fn serve(
         None => None,
     };
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
-    let app = App::open(config, on_loss, Arc::new(SystemClock)).await?;
+    let mut stopped = shutdown.clone();
+    let app = tokio::select! {
+        app = App::open(config, on_loss, Arc::new(SystemClock)) => app?,
+        () = stopped.requested() => return Ok(()),
+    };
     let scheme = if app.tls.is_some() { "https" } else { "http" };
     info!("listening on {scheme}://{}", listener.local_addr()?);
     if let Some(metrics) = metrics {

@@ -18,6 +18,8 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 const SNAPSHOT_PREFIX: &str = "snap.";
 const LOCK_FILE: &str = "lock";
 const LOCK_POLL: Duration = Duration::from_millis(100);
+/// A restart that meets its predecessor is over by then, as a rule.
+const SAY_AFTER: Duration = Duration::from_secs(1);
 
 /// A folder that this process holds. The database goes first, then the lock.
 pub(crate) struct SledFolder {
@@ -44,8 +46,26 @@ pub(crate) struct HeldFolder {
 }
 
 impl HeldFolder {
-    /// Makes the folder where it is missing, readable by its owner alone, and locks it. Blocks for up to `lock_wait`.
-    pub(crate) fn hold(folder: &Path, lock_wait: Duration) -> Result<HeldFolder, OpenError> {
+    /// Holds the folder as soon as nobody else does, and says so when that takes a while. Waits without blocking, so that
+    /// whoever is told to stop meanwhile can.
+    pub(crate) async fn hold(folder: &Path, lock_wait: Duration) -> Result<HeldFolder, OpenError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match HeldFolder::hold_now(folder) {
+                Err(locked @ OpenError::Locked { .. }) if waited < lock_wait => {
+                    if waited == SAY_AFTER {
+                        warn!("{locked}; waiting for it for up to {} s", lock_wait.as_secs());
+                    }
+                }
+                outcome => return outcome,
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+            waited += LOCK_POLL;
+        }
+    }
+
+    /// Makes the folder where it is missing, readable by its owner alone, and locks it.
+    pub(crate) fn hold_now(folder: &Path) -> Result<HeldFolder, OpenError> {
         let failed =
             |error: io::Error| OpenError::Folder { folder: folder.to_owned(), detail: error.to_string() };
         make_private(folder).map_err(failed)?;
@@ -57,19 +77,13 @@ impl HeldFolder {
             .truncate(false)
             .open(path)
             .map_err(failed)?;
-        let mut waited = Duration::ZERO;
-        while let Err(refused) = lock.try_lock() {
-            match refused {
-                TryLockError::WouldBlock if waited >= lock_wait => {
-                    return Err(OpenError::Locked {
-                        folder: folder.to_owned(),
-                        process: noted_process(&mut lock),
-                    });
-                }
-                TryLockError::WouldBlock => std::thread::sleep(LOCK_POLL),
-                TryLockError::Error(error) => return Err(failed(error)),
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let process = noted_process(&mut lock);
+                return Err(OpenError::Locked { folder: folder.to_owned(), process });
             }
-            waited += LOCK_POLL;
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         note_process(&mut lock).map_err(failed)?;
         Ok(HeldFolder { folder: folder.to_owned(), _lock: Arc::new(lock) })

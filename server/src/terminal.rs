@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Mistake, Settings};
+use crate::config::{Mistakes, Settings};
 
 /// A result, and the line break after it. Nobody is left to tell when standard output is closed.
 pub(crate) fn print(result: impl Display) {
@@ -18,7 +18,7 @@ pub(crate) fn note(words: impl Display) {
 }
 
 /// The folder that was named, else that of the settings.
-pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<PathBuf, Mistake> {
+pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<PathBuf, Mistakes> {
     if let Some(named) = named {
         return Ok(named);
     }

@@ -57,7 +57,7 @@ pub struct Args {
 pub async fn run(args: Args) -> ExitCode {
     let data_dir = match data_dir(args.data_dir.clone()) {
         Ok(data_dir) => data_dir,
-        Err(mistake) => return crate::show::refuse(&mistake.into()),
+        Err(mistakes) => return crate::show::refuse(&mistakes),
     };
     let minted = LocalIssuer::open(&data_dir).and_then(|issuer| args.mint(&issuer, SystemClock.now()));
     match minted {

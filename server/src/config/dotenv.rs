@@ -14,26 +14,35 @@ pub struct DotenvError {
 ///
 /// # Errors
 ///
-/// [`DotenvError`] for the first line that can't be read.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, DotenvError> {
-    let mut pairs = Vec::new();
+/// A [`DotenvError`] for each line that can't be read.
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, Vec<DotenvError>> {
+    let (mut pairs, mut errors) = (Vec::new(), Vec::new());
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     while let Some((index, line)) = lines.next() {
-        let error = |wrong| DotenvError { line: index + 1, wrong };
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let assignment = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = assignment.split_once('=').ok_or_else(|| error("expected NAME=value"))?;
-        let name = name.trim();
-        if !is_name(name) {
-            return Err(error("a name has letters, digits and _ alone"));
+        match read_line(line, lines.by_ref().map(|(_, line)| line)) {
+            Ok(pair) => pairs.push(pair),
+            Err(wrong) => errors.push(DotenvError { line: index + 1, wrong }),
         }
-        let rest = lines.by_ref().map(|(_, line)| line);
-        pairs.push((name.to_owned(), read_value(value.trim(), rest).map_err(error)?));
     }
-    Ok(pairs)
+    if errors.is_empty() { Ok(pairs) } else { Err(errors) }
+}
+
+/// A value in double quotes may go on in the lines that follow.
+fn read_line<'t>(
+    line: &'t str,
+    rest: impl Iterator<Item = &'t str>,
+) -> Result<(String, String), &'static str> {
+    let assignment = line.strip_prefix("export ").unwrap_or(line);
+    let (name, value) = assignment.split_once('=').ok_or("a line without =")?;
+    let name = name.trim();
+    if !is_name(name) {
+        return Err("a name with something else than letters, digits and _");
+    }
+    Ok((name.to_owned(), read_value(value.trim(), rest)?))
 }
 
 fn is_name(name: &str) -> bool {
@@ -44,7 +53,7 @@ fn is_name(name: &str) -> bool {
 /// lines (a PEM), without quotes up to ` #`.
 fn read_value<'t>(first: &'t str, rest: impl Iterator<Item = &'t str>) -> Result<String, &'static str> {
     if let Some(quoted) = first.strip_prefix('\'') {
-        let (value, after) = quoted.split_once('\'').ok_or("the closing ' is missing")?;
+        let (value, after) = quoted.split_once('\'').ok_or("a value without its closing '")?;
         return only_comment_after(after).map(|()| value.to_owned());
     }
     match first.strip_prefix('"') {
@@ -69,7 +78,7 @@ fn read_double_quoted<'t>(
         }
         value.push('\n');
     }
-    Err("the closing \" is missing")
+    Err("a value without its closing \"")
 }
 
 fn unescape(escaped: Option<char>) -> String {
@@ -84,11 +93,7 @@ fn unescape(escaped: Option<char>) -> String {
 
 fn only_comment_after(rest: &str) -> Result<(), &'static str> {
     let rest = rest.trim();
-    if rest.is_empty() || rest.starts_with('#') {
-        Ok(())
-    } else {
-        Err("there is text after the closing quote")
-    }
+    if rest.is_empty() || rest.starts_with('#') { Ok(()) } else { Err("text after the closing quote") }
 }
 
 #[cfg(test)]
@@ -118,10 +123,13 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_read_is_named() {
-        let error = |text| parse(text).unwrap_err();
+        let error = |text| parse(text).unwrap_err().remove(0);
         assert_eq!(error("A=b\nwhat").line, 2);
-        assert_eq!(error("A B=c").wrong, "a name has letters, digits and _ alone");
-        assert_eq!(error("A=\"b\nc").wrong, "the closing \" is missing");
-        assert_eq!(error("A='b' c").wrong, "there is text after the closing quote");
+        assert_eq!(error("A B=c").wrong, "a name with something else than letters, digits and _");
+        assert_eq!(error("A=\"b\nc").wrong, "a value without its closing \"");
+        assert_eq!(error("A='b' c").wrong, "text after the closing quote");
+        let lines: Vec<usize> =
+            parse("what\nA=b\nA B=c\nB='d").unwrap_err().iter().map(|error| error.line).collect();
+        assert_eq!(lines, [1, 3, 4]);
     }
 }

@@ -43,7 +43,7 @@ impl Mistake {
         Mistake::new(setting, "a file that can be read", error, "look at the path and its permissions")
     }
 
-    pub(super) fn in_dotenv(error: DotenvError) -> Mistake {
+    fn in_dotenv(error: &DotenvError) -> Mistake {
         let place = format!(".env, line {}", error.line);
         Mistake::new(
             &place,
@@ -68,6 +68,12 @@ impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in the settings:", counted(self.0.len()))?;
         self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl Mistakes {
+    pub(super) fn in_dotenv(errors: Vec<DotenvError>) -> Mistakes {
+        Mistakes(errors.iter().map(Mistake::in_dotenv).collect())
     }
 }
 

@@ -139,7 +139,8 @@ fn allowed(reader: &mut Reader<'_>) -> Vec<String> {
     reader.list_of("ALLOW", |text| {
         let known = words.contains(&text).then(|| text.to_owned());
         known.ok_or_else(|| {
-            format!("expected some of {words:?}, got {text:?}: write it as the refusal says it")
+            let words = words.map(|word| format!("`{word}`")).join(", ");
+            format!("expected some of {words}, got {text:?}: write it as the refusal says it")
         })
     })
 }

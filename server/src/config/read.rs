@@ -17,6 +17,7 @@ use super::reader::Reader;
 use crate::tls::TlsFiles;
 
 use super::{Clerk, Config, Http, Keys, Log, Secret, Storage, StoreKind, Tokens};
+use crate::store::mongo::check_uri;
 
 const TRUTH: &[(&str, bool)] = &[("false", false), ("true", true), ("0", false), ("1", true)];
 
@@ -292,24 +293,43 @@ fn authorized_parties(reader: &mut Reader<'_>, http: Option<&Http>) -> Option<Au
 fn storage(reader: &mut Reader<'_>) -> Option<Storage> {
     let uri = reader.parsed("MONGODB_URI", mongodb_uri);
     let store = store(reader, uri);
+    let database = database_name(reader);
     let stale_secs = reader.number("STORE_STALE_SECS", 3600, 0, MAX_STALE_SECS);
     let hard_age_secs = reader.number("JWKS_HARD_AGE_SECS", MAX_HARD_AGE_SECS, 0, MAX_HARD_AGE_SECS);
     Some(Storage {
         store: store?,
-        database: reader.text("MONGODB_DB_NAME").unwrap_or_else(|| "user_management_db".to_owned()),
+        database: database?,
         data_dir: reader.settings().data_dir(),
         stale_for: Duration::from_secs(stale_secs?),
         keys_hard_age: Duration::from_secs(hard_age_secs?),
     })
 }
 
-fn mongodb_uri(text: &str) -> Result<Secret, &'static str> {
+fn mongodb_uri(text: &str) -> Result<Secret, String> {
     let known = ["mongodb://", "mongodb+srv://"].iter().any(|scheme| text.starts_with(scheme));
-    if known {
-        Ok(Secret::new(text))
-    } else {
-        Err("expected mongodb://… or mongodb+srv://…, got neither: correct it")
+    if !known {
+        return Err("expected mongodb://… or mongodb+srv://…, got neither: correct it".to_owned());
     }
+    let checked = check_uri(text).map(|()| Secret::new(text));
+    checked.map_err(|detail| {
+        format!("expected a connection string, got one that can not be used ({detail}): correct it")
+    })
+}
+
+/// As MongoDB has it: at most 63 bytes, without what separates names and files.
+fn database_name(reader: &mut Reader<'_>) -> Option<String> {
+    let Some(name) = reader.text("MONGODB_DB_NAME") else { return Some("user_management_db".to_owned()) };
+    let odd = |c: char| "/\\. \"$*<>:|?".contains(c) || c.is_control();
+    if name.len() <= 63 && !name.contains(odd) {
+        return Some(name);
+    }
+    reader.note(Mistake::new(
+        "MONGODB_DB_NAME",
+        "a name of at most 63 bytes, without spaces and any of /\\.\"$*<>:|?",
+        format_args!("{name:?}"),
+        "take another name",
+    ));
+    None
 }
 
 fn store(reader: &mut Reader<'_>, uri: Option<Secret>) -> Option<StoreKind> {

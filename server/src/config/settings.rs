@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dotenv;
-use super::mistakes::Mistake;
+use super::mistakes::{Mistake, Mistakes};
 
 /// A setting as the documentation has it.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "DEBUG_FALLBACK",
         &[],
-        "true, false, or container where the port is published on loopback alone; as DEBUG",
+        "false takes the debug fallback off; container allows it in a container whose port is published on loopback alone; as DEBUG",
     ),
     plain("COOKIE_AUTH", &[], "take the session cookie too: on or off; off"),
     plain("TRUSTED_PROXIES", &[], "list of addresses and networks, or the word private; none"),
@@ -145,14 +145,14 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The mistake that makes `.env` unreadable.
-    pub fn load(folder: &Path) -> Result<Settings, Mistake> {
+    /// The mistakes that make `.env` unreadable.
+    pub fn load(folder: &Path) -> Result<Settings, Mistakes> {
         let environment =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let dotenv = match std::fs::read_to_string(folder.join(".env")) {
-            Ok(text) => dotenv::parse(&text).map_err(Mistake::in_dotenv)?,
+            Ok(text) => dotenv::parse(&text).map_err(Mistakes::in_dotenv)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Mistake::unreadable(".env", &error)),
+            Err(error) => return Err(Mistake::unreadable(".env", &error).into()),
         };
         Ok(Settings::new(environment, dotenv))
     }

@@ -9,6 +9,7 @@ use super::http::{Answer, Asker, ask};
 use super::report::{Check, Topic};
 
 const ME: &str = "/api/auth/me";
+const VERIFY: &str = "/api/auth/verify";
 const REGISTER: &str = "/api/auth/register";
 /// An origin that nobody has (RFC 2606), so that nobody lists it.
 const STRANGER: &str = "https://doorward-doctor.invalid";
@@ -139,6 +140,30 @@ impl Server {
 
     /// The user that the server says the token is of. `principal` is what the engine makes of it here.
     pub(super) async fn good_token(&self, token: &str, principal: Option<&Principal>) -> Vec<Check> {
+        let mut checks = self.user_data(token, principal).await;
+        // Where the token itself was over, nothing was seen of a good one.
+        if checks.iter().any(|check| check.is(Topic::ExpiredToken)) {
+            checks.push(unseen(Topic::ValidToken, "the token that was given is over"));
+        } else {
+            checks.insert(0, self.valid_token(token).await);
+        }
+        checks
+    }
+
+    /// Whether the server takes the token, wherever its users are: this endpoint needs no store.
+    async fn valid_token(&self, token: &str) -> Check {
+        match self.get(VERIFY, Some(token)).await {
+            Ok(answer) if answer.status == 204 => Check::passed(Topic::ValidToken, "204, the token is good"),
+            Ok(answer) => {
+                let code = answer.code().and_then(|code| Code::from_name(&code));
+                let hint = code.map_or("see the server's log", Code::hint);
+                Check::failed(Topic::ValidToken, answer.in_words(), hint)
+            }
+            Err(nothing) => nothing.check(Topic::ValidToken),
+        }
+    }
+
+    async fn user_data(&self, token: &str, principal: Option<&Principal>) -> Vec<Check> {
         let first = match self.get(ME, Some(token)).await {
             Ok(answer) => answer,
             Err(nothing) => return vec![nothing.check(Topic::GoodToken)],

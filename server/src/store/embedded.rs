@@ -19,7 +19,7 @@ use super::{
 use crate::clock::Clock;
 use crate::envelope::Envelope;
 use crate::record::Record;
-use crate::sled_folder::SledFolder;
+use crate::sled_folder::{HeldFolder, SledFolder};
 use crate::telemetry;
 use crate::user::{User, UserId};
 use writer::{Work, Write, Writer};
@@ -59,7 +59,8 @@ impl EmbeddedStore {
     pub async fn open(settings: EmbeddedSettings, clock: Arc<dyn Clock>) -> Result<EmbeddedStore, OpenError> {
         let path = settings.folder.clone();
         let opening = (settings.clone(), Arc::clone(&clock));
-        let opened = spawn_blocking(move || database::open(&opening.0, &*opening.1)).await;
+        let held = HeldFolder::hold(&settings.folder, settings.lock_wait).await?;
+        let opened = spawn_blocking(move || database::open_held(held, &opening.0, &*opening.1)).await;
         let (folder, head) =
             opened.map_err(|panic| OpenError::Folder { folder: path, detail: panic.to_string() })??;
         let folder = ArcSwapOption::from_pointee(folder);

@@ -17,13 +17,12 @@ use crate::store::{EmbeddedSettings, OnLoss, OpenError};
 /// The database's own word on its state.
 pub(super) const HEAD_KEY: &[u8] = b"head";
 
-/// Opens the folder. Blocks, and reads all of it.
+/// Opens the folder, if nobody else holds it. Blocks, and reads all of it.
 pub(super) fn open(
     settings: &EmbeddedSettings,
     clock: &dyn Clock,
 ) -> Result<(SledFolder, Journal), OpenError> {
-    let held = HeldFolder::hold(&settings.folder, settings.lock_wait)?;
-    open_held(held, settings, clock)
+    open_held(HeldFolder::hold_now(&settings.folder)?, settings, clock)
 }
 
 /// What is wrong with a database.
@@ -47,7 +46,8 @@ enum Damage {
     Sum,
 }
 
-fn open_held(
+/// Opens a folder that is held. Blocks, and reads all of it.
+pub(super) fn open_held(
     held: HeldFolder,
     settings: &EmbeddedSettings,
     clock: &dyn Clock,

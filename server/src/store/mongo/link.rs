@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, WriteConcern};
 use mongodb::{Client, Database};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -47,7 +47,7 @@ pub(super) struct Link {
 impl Link {
     /// Checks the connection string, and asks for a first answer.
     pub(super) async fn open(settings: &MongoSettings) -> Result<Arc<Link>, OpenError> {
-        check(settings.uri.expose())?;
+        check_uri(settings.uri.expose()).map_err(|detail| OpenError::Uri { detail })?;
         let link = Arc::new(Link {
             options: settings.clone(),
             database: ArcSwapOption::empty(),
@@ -57,7 +57,7 @@ impl Link {
         });
         if let Err(error) = link.ask().await {
             if let ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } = *error.kind {
-                return Err(unusable(settings.uri.expose(), &error));
+                return Err(OpenError::Uri { detail: unquoted(settings.uri.expose(), &error) });
             }
             warn!(%error, "MongoDB is away; it is tried again in the background");
         }
@@ -178,9 +178,9 @@ async fn connect(settings: &MongoSettings) -> Result<Database, Error> {
     Ok(Client::with_options(options)?.database(&settings.database))
 }
 
-/// What the driver refuses in words that do not help.
-fn check(uri: &str) -> Result<(), OpenError> {
-    let refused = |detail: &str| Err(OpenError::Uri { detail: detail.to_owned() });
+/// What is wrong with a connection string, in words that hold nothing of it. Nobody is asked: not even DNS.
+pub(crate) fn check_uri(uri: &str) -> Result<(), String> {
+    let refused = |detail: &str| Err(detail.to_owned());
     let Some((scheme, rest)) = uri.split_once("://") else {
         return refused("it has no scheme; expected mongodb:// or mongodb+srv://");
     };
@@ -192,24 +192,24 @@ fn check(uri: &str) -> Result<(), OpenError> {
             "its option socketTimeoutMS is not supported; operations end after 2 s by themselves",
         );
     }
-    Ok(())
+    ConnectionString::parse(uri).map(drop).map_err(|error| unquoted(uri, &error))
 }
 
 /// The driver's words may quote the connection string, and with it a password.
-fn unusable(uri: &str, error: &Error) -> OpenError {
-    let message = error.to_string();
+fn unquoted(uri: &str, error: &Error) -> String {
+    let message = match &*error.kind {
+        ErrorKind::InvalidArgument { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
+            message.clone()
+        }
+        _ => error.to_string(),
+    };
     let userinfo =
         uri.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(userinfo, _)| userinfo);
     let mut parts = userinfo
         .into_iter()
         .flat_map(|userinfo| userinfo.split([':', '@', '/']))
         .filter(|part| !part.is_empty());
-    let detail = if parts.any(|part| message.contains(part)) {
-        "the driver does not take it".to_owned()
-    } else {
-        message
-    };
-    OpenError::Uri { detail }
+    if parts.any(|part| message.contains(part)) { "the driver does not take it".to_owned() } else { message }
 }
 
 /// The server answers, and says that it is not the primary any more, or goes away.
