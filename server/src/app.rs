@@ -1,5 +1,6 @@
 //! `App`: the parts of the server, put together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub struct App {
     pub(crate) proxies: TrustedProxies,
     pub(crate) failures: Failures,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) store: Arc<dyn Store>,
 }
 
 /// Why there is no server.
@@ -87,14 +89,16 @@ impl App {
         let mut key_settings = key_settings(&config, &clerk)?;
         let tls = config.http.tls.clone().map(Tls::open).transpose()?;
         let cache = Cache::open(cache_settings(&config), Arc::clone(&clock)).await?;
-        let store = store::open(store_settings(&config, on_loss), Arc::clone(&clock)).await?;
+        let store = store::open(store_settings(&config, on_loss, LOCK_WAIT), Arc::clone(&clock)).await?;
         key_settings.store = Some(Arc::clone(&store));
         let keys = KeySource::open(key_settings, Some(Arc::clone(&cache)), Arc::clone(&clock));
         let webhooks = config.clerk.webhook_secrets.clone();
         let webhooks = webhooks.map(|secrets| Webhooks::new(secrets, Arc::clone(&store), Arc::clone(&clock)));
-        let users = directory(&config, store, &cache, clerk, &clock);
+        let users_cache = in_front_of_the_store(&config, &cache);
+        let users = directory(&config, Arc::clone(&store), users_cache, Some(clerk), Arc::clone(&clock));
         // A store that is away is read when it is back.
         let _denials = users.load_denials().await;
+        keys.load_withdrawn().await;
         let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
         let (metrics, failures) = (Metrics::default(), Failures::default());
         Ok(Arc::new(App {
@@ -110,6 +114,7 @@ impl App {
             proxies,
             failures,
             cache,
+            store,
         }))
     }
 
@@ -185,14 +190,16 @@ fn cache_settings(config: &Config) -> CacheSettings {
     }
 }
 
-fn store_settings(config: &Config, on_loss: OnLoss) -> StoreSettings {
+pub(crate) fn store_folder(config: &Config) -> PathBuf {
+    config.storage.data_dir.join("store")
+}
+
+pub(crate) fn store_settings(config: &Config, on_loss: OnLoss, lock_wait: Duration) -> StoreSettings {
     let storage = &config.storage;
     match &storage.store {
-        StoreKind::Embedded => StoreSettings::Embedded(EmbeddedSettings {
-            folder: storage.data_dir.join("store"),
-            lock_wait: LOCK_WAIT,
-            on_loss,
-        }),
+        StoreKind::Embedded => {
+            StoreSettings::Embedded(EmbeddedSettings { folder: store_folder(config), lock_wait, on_loss })
+        }
         StoreKind::Mongodb(uri) => {
             StoreSettings::Mongo(MongoSettings { uri: uri.clone(), database: storage.database.clone() })
         }
@@ -200,12 +207,17 @@ fn store_settings(config: &Config, on_loss: OnLoss) -> StoreSettings {
 }
 
 /// In front of MongoDB there is a cache on disk; the embedded store is as quick itself.
-fn directory(
+fn in_front_of_the_store(config: &Config, cache: &Arc<Cache>) -> Option<Arc<Cache>> {
+    let is_embedded = config.storage.store == StoreKind::Embedded;
+    (!is_embedded).then(|| Arc::clone(cache))
+}
+
+pub(crate) fn directory(
     config: &Config,
     store: Arc<dyn Store>,
-    cache: &Arc<Cache>,
-    clerk: ClerkApi,
-    clock: &Arc<dyn Clock>,
+    cache: Option<Arc<Cache>>,
+    clerk: Option<ClerkApi>,
+    clock: Arc<dyn Clock>,
 ) -> UserDirectory {
     let settings = DirectorySettings {
         issuer: config.clerk.issuer.as_str().to_owned(),
@@ -213,12 +225,10 @@ fn directory(
         asking_rate: asking_rate(config),
         ask_again: ASK_AGAIN,
     };
-    let is_embedded = config.storage.store == StoreKind::Embedded;
-    let cache = (!is_embedded).then(|| Arc::clone(cache));
-    UserDirectory::open(settings, store, cache, Some(clerk), Arc::clone(clock))
+    UserDirectory::open(settings, store, cache, clerk, clock)
 }
 
-fn asking_rate(config: &Config) -> AskingRate {
+pub(crate) fn asking_rate(config: &Config) -> AskingRate {
     match (config.clerk.api_url.starts_with("http:"), config.production) {
         (true, _) => LOCAL_RATE,
         (false, true) => PRODUCTION_RATE,

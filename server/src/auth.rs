@@ -247,6 +247,9 @@ impl App {
     ) -> Result<Arc<Principal>, VerifyError> {
         let mut buffer = Box::new(TokenBuffer::new());
         let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
+        if self.keys.is_withdrawn(presented.key_id(), now) {
+            return Err(VerifyError::DeniedKid(presented.key_id().clone()));
+        }
         let lookup = self.lookup(&presented, now).await;
         let keys = lookup.keys().cloned();
         match principal_of(self.verifier.verify(&presented, lookup, now)) {

@@ -84,10 +84,12 @@ pub enum ClerkError {
         retry_after: Option<Duration>,
     },
     /// An answer over the limit; the rest was not read.
-    #[error("{url} answers with more than {MAX_ANSWER_BYTES} bytes")]
+    #[error("{url} answers with more than {limit} bytes")]
     TooLarge {
         /// Who was asked.
         url: String,
+        /// How many were read.
+        limit: usize,
     },
     /// An answer that is not what was asked for.
     #[error("{url} answers with something else: {detail}")]
@@ -193,6 +195,92 @@ impl ClerkApi {
         }
         Ok(Some(user.into()))
     }
+}
+
+/// Some of the users whom Clerk knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Those that can be read.
+    pub users: Vec<(UserId, Identity)>,
+    /// How many came, readable or not.
+    pub count: usize,
+}
+
+/// Users in one list: Clerk takes up to as many ids or addresses in one request.
+pub const MAX_LISTED: usize = 100;
+/// A user has up to three kinds of metadata, of several KB each.
+const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+
+impl ClerkApi {
+    /// Up to [`MAX_LISTED`] users in the order in which they came to Clerk, after the first `offset` of them.
+    pub async fn users_from(&self, offset: u64) -> Result<Listed, ClerkError> {
+        let order = [("order_by", "+created_at".to_owned()), ("offset", offset.to_string())];
+        self.list(order).await
+    }
+
+    /// Those of these users whom Clerk knows, at most [`MAX_LISTED`].
+    pub async fn users_of_ids(&self, ids: &[UserId]) -> Result<Listed, ClerkError> {
+        self.list(ids.iter().map(|id| ("user_id", id.to_string()))).await
+    }
+
+    /// The users who have one of these addresses, at most [`MAX_LISTED`].
+    pub async fn users_of_addresses(&self, addresses: &[String]) -> Result<Listed, ClerkError> {
+        self.list(addresses.iter().map(|address| ("email_address", address.clone()))).await
+    }
+
+    /// How many users there are.
+    pub async fn user_count(&self) -> Result<u64, ClerkError> {
+        let mut url = self.0.users_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("count");
+        }
+        let body = self.ask_backend(&url, MAX_ANSWER_BYTES).await?;
+        let count: Count = serde_json::from_slice(&body).map_err(|error| unexpected(&url, &error))?;
+        Ok(count.total_count)
+    }
+
+    async fn list(
+        &self,
+        query: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Listed, ClerkError> {
+        let mut url = self.0.users_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty();
+        }
+        url.query_pairs_mut().extend_pairs(query).append_pair("limit", &MAX_LISTED.to_string());
+        let body = self.ask_backend(&url, MAX_LIST_BYTES).await?;
+        let came: Vec<serde_json::Value> =
+            serde_json::from_slice(&body).map_err(|error| unexpected(&url, &error))?;
+        let count = came.len();
+        let readable = came.into_iter().filter_map(|user| {
+            let user: ClerkUser = serde_json::from_value(user).ok()?;
+            Some((UserId::parse(&user.id).ok()?, user.into()))
+        });
+        Ok(Listed { users: readable.collect(), count })
+    }
+
+    async fn ask_backend(&self, url: &Url, max_bytes: usize) -> Result<Vec<u8>, ClerkError> {
+        let secret = self.0.secret_key.as_ref().ok_or(ClerkError::NoSecret)?;
+        let request = self.0.client.get(url.clone()).bearer_auth(secret.expose());
+        let response = send(url, request.header("Clerk-API-Version", API_VERSION)).await?;
+        read_up_to(url, expect_ok(url, response)?, max_bytes).await
+    }
+}
+
+#[derive(Deserialize)]
+struct Count {
+    total_count: u64,
+}
+
+/// A query can hold addresses of people: it stays out of errors.
+fn unexpected(url: &Url, error: &dyn std::error::Error) -> ClerkError {
+    ClerkError::Unexpected { url: shown(url), detail: error.to_string() }
+}
+
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.to_string()
 }
 
 /// A user as the Backend API and webhooks send it. Samples omit many members, and new ones come: only `id` is needed.
@@ -306,21 +394,25 @@ fn expect_ok(url: &Url, response: Response) -> Result<Response, ClerkError> {
     }
     let retry_after = header(response.headers(), &RETRY_AFTER).and_then(|text| text.trim().parse().ok());
     Err(ClerkError::Status {
-        url: url.to_string(),
+        url: shown(url),
         status: response.status().as_u16(),
         retry_after: retry_after.map(Duration::from_secs),
     })
 }
 
 /// The limit holds while reading: a body that says nothing of its length, or lies about it, is cut off there.
-async fn read(url: &Url, mut response: Response) -> Result<Vec<u8>, ClerkError> {
-    let too_large = || ClerkError::TooLarge { url: url.to_string() };
-    if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
+async fn read(url: &Url, response: Response) -> Result<Vec<u8>, ClerkError> {
+    read_up_to(url, response, MAX_ANSWER_BYTES).await
+}
+
+async fn read_up_to(url: &Url, mut response: Response, max_bytes: usize) -> Result<Vec<u8>, ClerkError> {
+    let too_large = || ClerkError::TooLarge { url: shown(url), limit: max_bytes };
+    if response.content_length().is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large());
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| away(url, error))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > max_bytes {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
@@ -329,7 +421,7 @@ async fn read(url: &Url, mut response: Response) -> Result<Vec<u8>, ClerkError> 
 }
 
 fn away(url: &Url, error: reqwest::Error) -> ClerkError {
-    ClerkError::Away { url: url.to_string(), detail: with_causes(&error.without_url()) }
+    ClerkError::Away { url: shown(url), detail: with_causes(&error.without_url()) }
 }
 
 /// reqwest's own text stops before what matters: "connection refused", "certificate expired".

@@ -90,7 +90,7 @@ impl Identities {
 
 /// A token bucket that can be closed for a while.
 #[derive(Debug)]
-struct Budget {
+pub(crate) struct Budget {
     rate: AskingRate,
     /// In thousandths of a question, so that a millisecond of waiting counts.
     left: u64,
@@ -100,13 +100,13 @@ struct Budget {
 }
 
 impl Budget {
-    fn full(rate: AskingRate, now: UnixTime) -> Budget {
+    pub(crate) fn full(rate: AskingRate, now: UnixTime) -> Budget {
         let left = u64::from(rate.burst) * 1000;
         Budget { rate, left, filled_at: now, closed_until: UnixTime::default(), failures: 0 }
     }
 
     /// One question, or how long until there is one.
-    fn take(&mut self, now: UnixTime) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: UnixTime) -> Result<(), Duration> {
         let closed_for = self.closed_until.since(now);
         // A longer time than was ever set means that the clock went back.
         if !closed_for.is_zero() && closed_for <= LONGEST_PAUSE {
@@ -127,11 +127,11 @@ impl Budget {
         }
     }
 
-    fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    fn failed(&mut self, retry_after: Option<Duration>, now: UnixTime) -> Duration {
+    pub(crate) fn failed(&mut self, retry_after: Option<Duration>, now: UnixTime) -> Duration {
         let doubled = FIRST_PAUSE * (1 << self.failures.min(6));
         let pause = retry_after.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);

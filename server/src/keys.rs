@@ -17,14 +17,17 @@ use crate::cache::Cache;
 use crate::clerk::{ClerkApi, ClerkError, FetchedKeys};
 use crate::clock::Clock;
 use crate::flights::{Flight, Flights};
-use crate::store::Store;
+use crate::revocation::READ_EVERY;
+use crate::store::{Store, StoreError};
 use crate::telemetry;
 
 mod fleet;
 mod snapshot;
+mod withdrawn;
 
 use fleet::Fleet;
 pub use snapshot::Snapshot;
+use withdrawn::Withdrawn;
 
 /// How long a request waits for keys. The fetch goes on when nobody waits any more.
 const WAIT: Duration = Duration::from_secs(2);
@@ -114,6 +117,7 @@ struct Source {
     keys: RwLock<KeyCache>,
     published: ArcSwapOption<Snapshot>,
     fleet: Option<Fleet>,
+    withdrawn: Option<Withdrawn>,
     /// Where this instance stands among the others, from 0.1 to 0.9.
     place: f64,
     /// Until when a copy of another instance's is not confirmed; in milliseconds.
@@ -125,6 +129,7 @@ impl KeySource {
     /// Takes up what an earlier process kept, and begins to refresh it in the background.
     pub fn open(settings: KeySettings, cache: Option<Arc<Cache>>, clock: Arc<dyn Clock>) -> KeySource {
         let KeySettings { issuer, origin, hard_age, denied, rsa, store } = settings;
+        let withdrawn = store.clone().map(|store| Withdrawn::new(store, issuer.as_str().to_owned()));
         let fleet = match (&origin, store) {
             (KeyOrigin::Published(api), Some(store)) if store.is_shared() => {
                 Some(Fleet::new(store, Arc::clone(&clock), source_name(&issuer, api)))
@@ -145,17 +150,22 @@ impl KeySource {
             keys,
             published,
             fleet,
+            withdrawn,
             place,
             confirm_from,
             fetches,
         });
         source.restore();
         tokio::spawn(refresh_for_ever(Arc::downgrade(&source)));
+        tokio::spawn(read_withdrawn_for_ever(Arc::downgrade(&source)));
         KeySource(source)
     }
 
     /// What to do about the key `kid` now. Waits for nothing, and starts the refresh that is due.
     pub fn lookup(&self, kid: &KeyId, now: UnixTime) -> Lookup {
+        if self.is_withdrawn(kid, now) {
+            return Lookup::UnknownKid;
+        }
         let answer = match &self.0.origin {
             KeyOrigin::Configured(keys) => Lookup::Use(Arc::clone(keys)),
             KeyOrigin::Published(_) => self.0.keys().lookup(kid, now),
@@ -207,6 +217,52 @@ impl KeySource {
         self.0.fetching(Need::Confirmation).await.unwrap_or(Err(FetchError::Configured))
     }
 
+    /// Whether the person on call took this key out of use, as far as this instance has heard.
+    pub fn is_withdrawn(&self, kid: &KeyId, now: UnixTime) -> bool {
+        self.0.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.contains(kid, now))
+    }
+
+    /// Whose keys these are.
+    pub fn issuer(&self) -> &str {
+        self.0.issuer.as_str()
+    }
+
+    /// Where they come from.
+    pub fn source(&self) -> String {
+        match &self.0.origin {
+            KeyOrigin::Configured(_) => "CLERK_JWT_KEY".to_owned(),
+            KeyOrigin::Published(api) => api.jwks_url().to_owned(),
+        }
+    }
+
+    /// The names of the keys that are held, withdrawn ones among them. A configured key has none.
+    pub fn kids(&self) -> Vec<KeyId> {
+        let held = self.0.published.load_full();
+        let held = held.and_then(|held| Jwks::parse(held.document.as_bytes()).ok());
+        held.map(|jwks| jwks.keys().iter().map(|key| key.kid().clone()).collect()).unwrap_or_default()
+    }
+
+    /// The keys that the person on call took out of use.
+    pub fn withdrawn(&self) -> Vec<KeyId> {
+        self.0.withdrawn.as_ref().map(|withdrawn| withdrawn.kids(self.0.clock.now())).unwrap_or_default()
+    }
+
+    /// Takes a key out of use on every instance, whatever the issuer publishes, or back into it. When this returns,
+    /// the store has it, and the other instances hear of it within seconds. It ends after 30 days.
+    pub async fn withdraw(&self, kid: &KeyId, withdrawn: bool) -> Result<(), StoreError> {
+        match &self.0.withdrawn {
+            Some(known) => known.set(kid, withdrawn, self.0.clock.now()).await,
+            None => Err(StoreError::Away { detail: "there is none".to_owned() }),
+        }
+    }
+
+    /// Reads which keys are out of use, so that a server knows it from its first request on.
+    pub async fn load_withdrawn(&self) {
+        if let Some(withdrawn) = &self.0.withdrawn {
+            withdrawn.read(None, self.0.clock.now()).await;
+        }
+    }
+
     /// How the keys are. A configured key is always there.
     pub fn status(&self, now: UnixTime) -> KeyStatus {
         match self.0.origin {
@@ -225,7 +281,8 @@ impl KeySource {
     /// The keys that are in use, for others to use: none for a key that was configured, which has no name.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let usable = self.0.keys().status(self.0.clock.now()).usable;
-        self.0.published.load_full().filter(|_| usable).map(|published| published.without(&self.0.denied))
+        let denied: Vec<KeyId> = self.0.denied.iter().cloned().chain(self.withdrawn()).collect();
+        self.0.published.load_full().filter(|_| usable).map(|published| published.without(&denied))
     }
 }
 
@@ -389,6 +446,20 @@ async fn refresh_for_ever(source: Weak<Source>) {
         if let Some(need) = source.due() {
             // The next tick sees what came of it.
             let _in_background = source.fetching(need);
+        }
+    }
+}
+
+/// Hears of keys that other instances were told to take out of use.
+async fn read_withdrawn_for_ever(source: Weak<Source>) {
+    let (mut ticks, mut mark) = (interval(READ_EVERY), None);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(source) = source.upgrade() else { return };
+        let Some(withdrawn) = &source.withdrawn else { return };
+        if withdrawn.is_shared() || mark.is_none() {
+            mark = withdrawn.read(mark, source.clock.now()).await.or(mark);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod clerk;
 pub mod clock;
 pub mod config;
 mod connections;
+mod control;
 pub mod dev;
 pub mod doctor;
 mod envelope;
@@ -19,6 +20,7 @@ pub mod health;
 pub mod identities;
 pub mod inspect;
 pub mod issuer;
+pub mod keyring;
 pub mod keys;
 mod listen;
 mod logins;
@@ -38,6 +40,7 @@ mod terminal;
 pub mod tls;
 pub mod token;
 mod trace_context;
+pub mod transfer;
 pub mod user;
 pub mod users;
 pub mod webhooks;
@@ -66,6 +69,7 @@ pub async fn serve_routes(
     shutdown: Shutdown,
 ) {
     telemetry::using_clerk(app.config.clerk.issuer.as_str());
+    control::start(Arc::clone(&app), shutdown.clone());
     let front = front::front(&app, routes::answering_all(routes));
     listen::listen(listener, front, app.tls.clone(), shutdown).await;
 }

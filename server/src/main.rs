@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use doorward::{dev, doctor, health, inspect, serve, show, token};
+use doorward::{dev, doctor, health, inspect, keyring, serve, show, token, transfer};
 
 /// Verifies Clerk's session tokens, and keeps the users that they name.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Doctor(doctor::Args),
     Config(show::Args),
     Health(health::Args),
+    Keys(keyring::Args),
+    Users(transfer::Args),
 }
 
 #[tokio::main]
@@ -34,5 +36,7 @@ async fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Config(args) => show::run(args).await,
         Command::Health(args) => health::run(args).await,
+        Command::Keys(args) => keyring::run(args).await,
+        Command::Users(args) => transfer::run(args).await,
     }
 }

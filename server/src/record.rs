@@ -30,8 +30,9 @@ pub struct Record {
     foreign: serde_json::Map<String, serde_json::Value>,
 }
 
+/// What Clerk said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct ClerkPart {
+pub(crate) struct ClerkPart {
     updated_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,

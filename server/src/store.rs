@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_verifier::UnixTime;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -50,7 +51,7 @@ pub trait Store: Notes {
 }
 
 /// Some of the records.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// In the order of their ids.
     pub records: Vec<Record>,

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use doorward_verifier::{Principal, UnixTime};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// As long as the subject of a token may be.
 const MAX_USER_ID_BYTES: usize = doorward_verifier::MAX_ID_BYTES;
 
 /// A Clerk user id: `user_` and what follows.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserId(Box<str>);
 
 /// A text that is no Clerk user id.
@@ -35,6 +37,20 @@ impl UserId {
     /// The id as Clerk writes it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(text: String) -> Result<UserId, InvalidUserId> {
+        UserId::parse(&text)
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> String {
+        id.0.into()
     }
 }
 

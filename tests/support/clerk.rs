@@ -48,6 +48,7 @@ struct State {
     users: HashMap<String, Value>,
     jwks_requests: usize,
     user_requests: usize,
+    lists: Vec<String>,
     not_modified: usize,
     last_head: String,
 }
@@ -148,6 +149,16 @@ impl FakeClerk {
         self.state().user_requests
     }
 
+    /// No user of this id any more.
+    pub fn remove_user(&self, id: &str) {
+        self.state().users.remove(id);
+    }
+
+    /// The queries of all lists of users that it was asked for.
+    pub fn lists(&self) -> Vec<String> {
+        self.state().lists.clone()
+    }
+
     /// How often it answered that the keys are what they were.
     pub fn not_modified(&self) -> usize {
         self.state().not_modified
@@ -207,7 +218,9 @@ impl FakeClerk {
 
     fn count(&self, head: &str) -> Mood {
         let mut state = self.state();
-        if head.starts_with("GET /v1/users/") {
+        if let Some((query, _)) = head.strip_prefix("GET /v1/users?").and_then(|rest| rest.split_once(' ')) {
+            state.lists.push(query.to_owned());
+        } else if head.starts_with("GET /v1/users/") {
             state.user_requests += 1
         } else {
             state.jwks_requests += 1
@@ -219,7 +232,8 @@ impl FakeClerk {
     fn answer(&self, head: &str) -> String {
         let mut state = self.state();
         let path = head.split(' ').nth(1).unwrap_or_default();
-        let Some(id) = path.strip_prefix("/v1/users/") else {
+        let users = path.strip_prefix("/v1/users").filter(|rest| rest.starts_with(['/', '?']));
+        let Some(asked) = users else {
             let named = state.etag.as_ref().map(|etag| format!("etag: {etag}\r\n")).unwrap_or_default();
             let known =
                 state.etag.as_ref().is_some_and(|etag| head.contains(&format!("if-none-match: {etag}\r\n")));
@@ -232,11 +246,46 @@ impl FakeClerk {
         if !head.contains(&format!("authorization: Bearer {SECRET_KEY}\r\n")) {
             return "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned();
         }
-        match state.users.get(id) {
+        if let Some(query) = asked.strip_prefix('?') {
+            return ok("", &state.list(query).to_string());
+        }
+        if asked == "/count" {
+            return ok("", &json!({ "object": "total_count", "total_count": state.users.len() }).to_string());
+        }
+        match state.users.get(&asked[1..]) {
             Some(user) => ok("", &user.to_string()),
             None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
         }
     }
+}
+
+impl State {
+    /// In the order of their ids, which stands for that in which they came.
+    fn list(&self, query: &str) -> Value {
+        let pairs: Vec<(String, String)> = pairs_of(query);
+        let all = |wanted: &str| -> Vec<&str> {
+            pairs.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.as_str()).collect()
+        };
+        let number =
+            |wanted: &str, default| all(wanted).first().map_or(default, |text| text.parse().unwrap());
+        let (ids, addresses) = (all("user_id"), all("email_address"));
+        let has = |user: &Value| {
+            let own = user["email_addresses"].as_array().unwrap();
+            own.iter().any(|own| addresses.contains(&own["email_address"].as_str().unwrap()))
+        };
+        let mut users: Vec<(&String, &Value)> = self.users.iter().collect();
+        users.sort_by_key(|(id, _)| id.as_str());
+        users.retain(|(id, user)| {
+            (ids.is_empty() || ids.contains(&id.as_str())) && (addresses.is_empty() || has(user))
+        });
+        let page = users.into_iter().skip(number("offset", 0)).take(number("limit", 10).min(500));
+        page.map(|(_, user)| user.clone()).collect()
+    }
+}
+
+fn pairs_of(query: &str) -> Vec<(String, String)> {
+    let url = reqwest::Url::parse(&format!("http://x/?{query}")).expect("a query");
+    url.query_pairs().into_owned().collect()
 }
 
 fn ok(lines: &str, body: &str) -> String {

@@ -65,7 +65,7 @@ impl Fixture {
         match self.kind {
             Kind::Memory => StoreSettings::Memory,
             Kind::Embedded => StoreSettings::Embedded(EmbeddedSettings {
-                folder: self.folder.path().join("users"),
+                folder: self.folder.path().join("store"),
                 lock_wait: LOCK_WAIT,
                 on_loss: OnLoss::Refuse,
             }),
@@ -116,6 +116,17 @@ impl Fixture {
     pub fn settings_through(&self, address: &str) -> StoreSettings {
         let uri = Secret::new(format!("mongodb://{address}/"));
         StoreSettings::Mongo(MongoSettings { uri, database: self.database.clone() })
+    }
+
+    /// What has a server, or a command, use this store.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let data_dir = ("DATA_DIR", self.folder.path().display().to_string());
+        match self.kind {
+            Kind::Memory | Kind::Embedded => vec![data_dir],
+            Kind::Ferretdb | Kind::MongoJava => {
+                vec![data_dir, ("MONGODB_URI", self.uri()), ("MONGODB_DB_NAME", self.database.clone())]
+            }
+        }
     }
 
     fn uri(&self) -> String {

@@ -19,7 +19,9 @@ use link::Link;
 
 mod document;
 mod link;
+pub(crate) use link::check_uri;
 mod note;
+pub mod older;
 
 /// A contract with other programs.
 const USERS: &str = "users";

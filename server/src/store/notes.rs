@@ -52,6 +52,8 @@ pub enum NoteKind {
     Keys,
     /// One instance does something for all of them.
     Lease,
+    /// The person on call took a key out of use.
+    Withdrawal,
 }
 
 impl NoteKind {
@@ -62,6 +64,7 @@ impl NoteKind {
             NoteKind::Receipt => "receipt",
             NoteKind::Keys => "keys",
             NoteKind::Lease => "lease",
+            NoteKind::Withdrawal => "withdrawal",
         }
     }
 }

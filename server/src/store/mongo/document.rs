@@ -10,8 +10,8 @@ use crate::store::{Page, StoreError};
 use crate::user::{Identity, Profile, User, UserId};
 
 /// Where ours is kept.
-const OURS: &str = "doorward";
-const REVISION: &str = "doorward.revision";
+pub(super) const OURS: &str = "doorward";
+pub(super) const REVISION: &str = "doorward.revision";
 const DELETED_AT: &str = "doorward.deleted_at";
 const CLERK_UPDATED_AT: &str = "doorward.clerk_updated_at";
 const CLERK_USERNAME: &str = "doorward.clerk_username";
@@ -179,7 +179,8 @@ pub(super) fn restored(record: &Record) -> Result<Document, StoreError> {
     Ok(document)
 }
 
-fn is_foreign(name: &str) -> bool {
+/// Whether other programs own this field.
+pub(super) fn is_foreign(name: &str) -> bool {
     name != "_id" && name != OURS && !PATHS.contains(&name)
 }
 
