@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use doorward::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use tests::canned::{self, Asked, Canned};
@@ -74,7 +75,7 @@ async fn a_healthy_server_passes_whatever_can_be_seen_from_here() {
     for (topic, outcome) in diagnosis.outcomes() {
         assert_eq!(outcome, if unseen.contains(&topic) { UNSEEN } else { PASSED }, "{topic}");
     }
-    assert_eq!(diagnosis.outcomes().len(), 17, "{:#}", diagnosis.report);
+    assert_eq!(diagnosis.outcomes().len(), 18, "{:#}", diagnosis.report);
     let lines =
         [PASSED, PASSED, PASSED, PASSED, PASSED, UNSEEN, UNSEEN, PASSED, UNSEEN, PASSED, PASSED, PASSED];
     assert_eq!(diagnosis.lines(), lines);
@@ -124,6 +125,28 @@ async fn without_a_token_nobody_is_created_and_nothing_is_said_of_good_ones() {
     let ended = serving.terminate().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(!ended.err.contains("Created new user"), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_away_is_told_from_a_token_that_is_not_good() {
+    let folder = tempdir().unwrap();
+    let issuer = TestIssuer::start().await;
+    let (key, url) = (issuer.publishable_key(), issuer.url());
+    let environment = [
+        ("CLERK_PUBLISHABLE_KEY", key.as_str()),
+        ("CLERK_API_URL", &url),
+        ("DATA_DIR", folder.path().to_str().unwrap()),
+        // Nobody listens on a port of which the system was never asked for.
+        ("MONGODB_URI", "mongodb://127.0.0.1:1/"),
+        ("PORT", "0"),
+    ];
+    let (serving, url) = Running::serve(folder.path(), &environment).await;
+    let token = issuer.token_at(SystemClock.now(), json!({}));
+    let diagnosis = Diagnosis::of(folder.path(), &environment, &["--url", &url, "--token", &token]).await;
+    assert_eq!(diagnosis.code, 1, "{:#}", diagnosis.report);
+    assert_eq!((diagnosis.outcome("valid-token"), diagnosis.outcome("good-token")), (PASSED, FAILED));
+    assert_eq!(diagnosis.lines()[7..10], [PASSED, FAILED, FAILED]);
+    assert_eq!(serving.terminate().await.code, Some(0));
 }
 
 #[tokio::test]

@@ -257,7 +257,9 @@ async fn a_backfill_that_was_killed_goes_on_where_it_was() {
             "quiet in a pipe: {ended:?}"
         );
         assert_eq!(counted(succeeded(&ended), "users at Clerk"), 250, "{kind:?}");
-        assert_eq!(counted(&ended.out, "new here"), 250, "{kind:?}: counted over both runs");
+        // Those of the page in which it was killed were new, and are found again.
+        let (new, same) = (counted(&ended.out, "new here"), counted(&ended.out, "the same"));
+        assert!(new + same == 250 && same <= 100, "{kind:?}: counted over both runs: {ended:?}");
         assert!(!state.exists());
         let store = fixture.open().await;
         assert_eq!(all(&*store).await.len(), 250, "{kind:?}");
@@ -368,10 +370,13 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
             older("TWICE@example.com", doc! {}),
             older("nobody@example.com", doc! {}),
             older("other@example.com", doc! {}),
+            // The sign for a kelvin looks like a K, and is none.
+            older("\u{212a}ate@example.com", doc! {}),
             doc! { "_id": ObjectId::new(), "name": "nameless" },
         ];
         users.insert_many(&documents).await.unwrap();
         fill_clerk(&setup, 2);
+        setup.issuer.clerk.set_user("user_kate", "kate@example.com", 1);
         setup.issuer.clerk.set_user("user_twice", "twice@example.com", 1);
         let store = fixture.open().await;
         // One of them has signed in already.
@@ -380,12 +385,12 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
 
         let dry = setup.users(&fixture, &["adopt"]).await;
         assert_eq!(counted(succeeded(&dry), "to be linked"), 2, "{dry:?}");
-        assert_eq!(users.count_documents(doc! {}).await.unwrap(), 8, "a dry run writes nothing");
+        assert_eq!(users.count_documents(doc! {}).await.unwrap(), 9, "a dry run writes nothing");
         assert!(!dry.out.contains('@'), "{dry:?}");
 
         let adopted = setup.users(&fixture, &["adopt", "--write"]).await;
         assert_eq!(counted(succeeded(&adopted), "linked"), 2, "{adopted:?}");
-        assert_eq!(counted(&adopted.out, "not linked"), 5, "{adopted:?}");
+        assert_eq!(counted(&adopted.out, "not linked"), 6, "{adopted:?}");
         let first = users.find_one(doc! { "_id": "user_0000" }).await.unwrap().unwrap();
         assert_eq!(first.get_str("role").unwrap(), "admin");
         assert_eq!(first.get_i32("tokens_remaining").unwrap(), 17);
@@ -400,7 +405,7 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
         assert_eq!(old.get_document("doorward").unwrap().get_str("adopted_as").unwrap(), "user_0000");
 
         let again = setup.users(&fixture, &["adopt", "--write"]).await;
-        assert_eq!((counted(succeeded(&again), "linked before"), counted(&again.out, "not linked")), (2, 5));
+        assert_eq!((counted(succeeded(&again), "linked before"), counted(&again.out, "not linked")), (2, 6));
         // The record is one of ours: requests and webhooks go on from it.
         let before = store.load(&id(0)).await.unwrap().unwrap();
         let named = ProfileChange { username: None, name: Some("Countess".to_owned()) };

@@ -225,6 +225,20 @@ async fn a_user_whom_clerk_does_not_know_is_not_deleted_for_it() {
 }
 
 #[tokio::test]
+async fn that_clerk_does_not_know_a_user_is_remembered_like_any_other_answer() {
+    let (clerk, clock) = (FakeClerk::start().await, noon());
+    let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
+    for _ in 0..20 {
+        sign_in(&users, "user_1").await;
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(clerk.user_requests(), 1, "a user who is not there costs no more than one who is");
+    clerk.set_user("user_1", "ada@example.com", 1);
+    clock.advance(MINUTE);
+    assert_eq!(sign_in(&users, "user_1").await.user.email(), Some("ada@example.com"), "nor is it for ever");
+}
+
+#[tokio::test]
 async fn every_odd_answer_of_clerks_leaves_the_record_as_it_is() {
     let moods = [
         Mood::Says("<html>Bad gateway</html>"),

@@ -13,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use doorward_verifier::UnixTime;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
@@ -33,8 +33,13 @@ const MAX_KEYS_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MAX_DISK_BYTES: u64 = 512 * 1024 * 1024;
 /// After an error of the disk it is opened again after this long.
 const REOPEN_AFTER: Duration = Duration::from_secs(60);
-/// sled's own folder in that of the cache.
+/// People who were erased are gone from sled's log after this long.
+const COMPACT_EVERY: Duration = Duration::from_secs(60 * 60);
+/// sled's own folder in that of the cache, and the one that follows it.
 const DATABASE: &str = "sled";
+const NEXT_DATABASE: &str = "sled.next";
+/// Says that sled's log holds somebody who was erased.
+const ERASED: &[u8] = b"erased";
 /// The layout of what is kept. Another one is not read.
 const FORMAT: &[u8] = b"doorward cache 1";
 
@@ -56,6 +61,7 @@ pub struct Cache {
     clock: Arc<dyn Clock>,
     /// None while the disk does not take anything: the server goes on without.
     trees: ArcSwapOption<Trees>,
+    max_users: usize,
     count: AtomicUsize,
     evictions: AtomicU64,
     closed: AtomicBool,
@@ -109,6 +115,14 @@ impl Cache {
     /// Opens it. A damaged one begins again; one that can not be had at all is done without. Only a folder that
     /// another process holds is an error: two servers in one folder is a mistake to be told of.
     pub async fn open(settings: CacheSettings, clock: Arc<dyn Clock>) -> Result<Arc<Cache>, OpenError> {
+        Cache::open_bounded(settings, clock, MAX_USERS).await
+    }
+
+    async fn open_bounded(
+        settings: CacheSettings,
+        clock: Arc<dyn Clock>,
+        max_users: usize,
+    ) -> Result<Arc<Cache>, OpenError> {
         let opened = open_or_begin_again(&settings).await;
         let trees = match opened {
             Err(locked @ OpenError::Locked { .. }) => return Err(locked),
@@ -123,6 +137,7 @@ impl Cache {
             settings,
             clock,
             trees: ArcSwapOption::new(trees),
+            max_users,
             count: count.into(),
             evictions: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -152,6 +167,9 @@ impl Cache {
         if sealed.len() > MAX_VALUE_BYTES {
             return;
         }
+        if user.deleted_at.is_some() {
+            self.note_erasure(&trees);
+        }
         if let Some(None) = self.noting_errors(trees.users.insert(&key, sealed)) {
             self.count.fetch_add(1, Ordering::Relaxed);
             self.evict(&trees, &key);
@@ -163,6 +181,34 @@ impl Cache {
         let Some(trees) = self.trees.load_full() else { return };
         if let Some(Some(_)) = self.noting_errors(trees.users.remove(user_key(issuer, id))) {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            self.note_erasure(&trees);
+        }
+    }
+
+    /// sled's log keeps what was overwritten and removed, until a compaction. Written down, so that a start knows it.
+    fn note_erasure(&self, trees: &Trees) {
+        self.noting_errors(trees.folder.db.insert(ERASED, b""));
+    }
+
+    /// Begins a new database with everything that this one holds, if its log has somebody who was erased. Requests go
+    /// on without the cache meanwhile.
+    async fn compact(&self) {
+        let erased = |trees: &Trees| trees.folder.db.contains_key(ERASED).unwrap_or_default();
+        if !self.trees.load_full().is_some_and(|trees| erased(&trees)) {
+            return;
+        }
+        let Some(trees) = self.trees.swap(None) else { return };
+        match spawn_blocking(move || move_to_another(trees)).await {
+            Ok(Ok(trees)) => {
+                self.count.store(trees.count, Ordering::Relaxed);
+                if !self.closed.load(Ordering::SeqCst) {
+                    self.trees.store(Some(Arc::new(trees)));
+                }
+            }
+            Ok(Err(reason)) => {
+                warn!(%reason, "the cache could not be compacted; it is opened again in a minute")
+            }
+            Err(_panicked) => {}
         }
     }
 
@@ -227,7 +273,7 @@ impl Cache {
 
     /// Redis's way: of a few that stand next to each other, the one goes that would end first.
     fn evict(&self, trees: &Trees, newest: &[u8]) {
-        if self.count.load(Ordering::Relaxed) <= MAX_USERS {
+        if self.count.load(Ordering::Relaxed) <= self.max_users {
             return;
         }
         let after = trees.users.range(newest..).skip(1).chain(trees.users.iter());
@@ -263,7 +309,16 @@ impl Cache {
 }
 
 async fn reopen_for_ever(cache: Weak<Cache>) {
+    let mut compacted: Option<Instant> = None;
     loop {
+        let Some(open) = cache.upgrade().filter(|cache| !cache.closed.load(Ordering::SeqCst)) else {
+            return;
+        };
+        if compacted.is_none_or(|compacted| compacted.elapsed() >= COMPACT_EVERY) {
+            compacted = Some(Instant::now());
+            open.compact().await;
+        }
+        drop(open);
         sleep(REOPEN_AFTER).await;
         let Some(cache) = cache.upgrade().filter(|cache| !cache.closed.load(Ordering::SeqCst)) else {
             return;
@@ -303,6 +358,35 @@ enum Unusable {
     TooLarge(u64),
 }
 
+/// Blocks until everybody has let go of the old database.
+fn move_to_another(mut old: Arc<Trees>) -> Result<Trees, Unusable> {
+    let sled = |error: sled::Error| Unusable::Sled(error.into());
+    let io = |error: std::io::Error| sled(error.into());
+    let old = loop {
+        match Arc::try_unwrap(old) {
+            Ok(alone) => break alone,
+            Err(held) => old = held,
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let held = old.folder.held().clone();
+    held.wipe(NEXT_DATABASE).map_err(io)?;
+    let next = held.open(NEXT_DATABASE)?;
+    let (users, keys) = trees(&next)?;
+    for (from, to) in [(&old.users, &users), (&old.keys, &keys)] {
+        for entry in from.iter() {
+            let (key, value) = entry.map_err(sled)?;
+            to.insert(key, value).map_err(sled)?;
+        }
+    }
+    next.db.flush().map_err(sled)?;
+    drop((old, users, keys, next));
+    held.wipe(DATABASE).map_err(io)?;
+    std::fs::rename(held.path().join(NEXT_DATABASE), held.path().join(DATABASE)).map_err(io)?;
+    info!(folder = %held.path().display(), "the cache was compacted");
+    open_trees(&held)
+}
+
 fn open_trees(held: &HeldFolder) -> Result<Trees, Unusable> {
     let folder = held.open(DATABASE)?;
     let (users, keys) = trees(&folder)?;
@@ -330,4 +414,83 @@ fn user_key(issuer: &str, id: &str) -> Vec<u8> {
 
 fn part_key(source: &str, part: u32) -> Vec<u8> {
     [source.as_bytes(), &part.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::user::{Change, Identity, UserId};
+
+    const NOON: UnixTime = UnixTime::from_secs(1_795_521_600); // 2026-11-24T12:00:00Z
+    const ISSUER: &str = "https://clerk.example.com";
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    async fn cache(folder: &Path, max_users: usize) -> Arc<Cache> {
+        let settings = CacheSettings { folder: folder.to_owned(), lock_wait: Duration::ZERO, stale: HOUR };
+        Cache::open_bounded(settings, Arc::new(FixedClock::at(NOON)), max_users).await.unwrap()
+    }
+
+    fn id(number: usize) -> UserId {
+        UserId::parse(&format!("user_{number:03}")).unwrap()
+    }
+
+    fn user(number: usize) -> User {
+        let email = Some(format!("person-{number:03}@example.com"));
+        let identity = Identity { updated_at: NOON, email, ..Identity::default() };
+        User::new(id(number), ISSUER, NOON).after(&[Change::Identified(identity)], NOON).unwrap()
+    }
+
+    fn holds(folder: &Path, text: &str) -> bool {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+            if path.is_dir() {
+                return holds(&path, text);
+            }
+            let bytes = std::fs::read(path).unwrap();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    }
+
+    #[tokio::test]
+    async fn beyond_its_bound_whoever_ends_first_of_a_few_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 50).await;
+        for number in 0..300 {
+            let confirmed_at = NOON.plus(Duration::from_secs(number as u64));
+            cache.save_user(ISSUER, &user(number), confirmed_at);
+            assert!(cache.user(ISSUER, id(number).as_str()).is_some(), "the newest stays");
+        }
+        let kept = |numbers: std::ops::Range<usize>| {
+            numbers.filter(|number| cache.user(ISSUER, id(*number).as_str()).is_some()).count()
+        };
+        assert_eq!((kept(0..300), cache.evictions()), (50, 250));
+        assert!(kept(200..300) > kept(0..200), "later ones more than earlier ones");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_compaction_leaves_nothing_of_who_was_erased_and_everything_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 50).await;
+        let keys = KnownKeys { document: "{}".to_owned(), etag: None, asked_at: NOON.as_millis() };
+        cache.save_keys(ISSUER, &keys);
+        for number in 0..20 {
+            cache.save_user(ISSUER, &user(number), NOON);
+        }
+        cache.trees.load_full().unwrap().folder.db.flush().unwrap();
+        cache.compact().await;
+        assert!(holds(folder.path(), "person-007@example.com"), "there is no reason to compact");
+        let erased = user(7).after(&[Change::Deleted], NOON).unwrap();
+        cache.save_user(ISSUER, &erased, NOON);
+        cache.forget_user(ISSUER, id(8).as_str());
+        cache.compact().await;
+        for (number, there) in [(6, true), (7, false), (8, false)] {
+            assert_eq!(holds(folder.path(), &format!("person-{number:03}@example.com")), there, "{number}");
+        }
+        assert_eq!(cache.user(ISSUER, id(6).as_str()).unwrap().user, user(6));
+        assert_eq!(cache.user(ISSUER, id(7).as_str()).unwrap().user, erased, "the tombstone stays");
+        assert_eq!((cache.keys(ISSUER), cache.status()), (Some(keys), CacheStatus::Ready));
+        cache.close().await;
+    }
 }

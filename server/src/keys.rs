@@ -123,6 +123,8 @@ struct Source {
     /// Until when a copy of another instance's is not confirmed; in milliseconds.
     confirm_from: AtomicU64,
     fetches: Flights<(), Result<(), FetchError>>,
+    answered: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl KeySource {
@@ -154,6 +156,8 @@ impl KeySource {
             place,
             confirm_from,
             fetches,
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         });
         source.restore();
         tokio::spawn(refresh_for_ever(Arc::downgrade(&source)));
@@ -220,6 +224,11 @@ impl KeySource {
     /// Whether the person on call took this key out of use, as far as this instance has heard.
     pub fn is_withdrawn(&self, kid: &KeyId, now: UnixTime) -> bool {
         self.0.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.contains(kid, now))
+    }
+
+    /// How often the issuer was asked, with success and without.
+    pub fn fetches(&self) -> (u64, u64) {
+        (self.0.answered.load(Ordering::Relaxed), self.0.failed.load(Ordering::Relaxed))
     }
 
     /// Whose keys these are.
@@ -319,10 +328,12 @@ impl Source {
         let taken = answer.and_then(|answer| self.take(answer, held.as_deref(), asked_at));
         match taken {
             Ok(snapshot) => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
                 self.keep(&snapshot).await;
                 Ok(())
             }
             Err(error) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
                 telemetry::jwks_failed(&error);
                 let retry_after =
                     if let FetchError::Clerk(error) = &error { error.retry_after() } else { None };

@@ -116,6 +116,21 @@ fn write_state(text: &mut String, app: &App) -> fmt::Result {
     gauge(text, "doorward_keys_age_seconds", "How long ago the issuer was asked for the keys.", age)?;
     gauge(
         text,
+        "doorward_keys_stale",
+        "Whether the keys are due to be asked for again.",
+        Some(truth(keys.stale)),
+    )?;
+    let withdrawn = app.keys.withdrawn().len() as f64;
+    gauge(text, "doorward_keys_withdrawn", "Keys that were taken out of use.", Some(withdrawn))?;
+    const FETCHES: &str = "doorward_keys_fetches_total";
+    head(text, FETCHES, "counter", "How often the issuer was asked for its keys, by outcome.")?;
+    let (answered, failed) = app.keys.fetches();
+    writeln!(text, "{FETCHES}{{outcome=\"answered\"}} {answered}\n{FETCHES}{{outcome=\"failed\"}} {failed}")?;
+    const EVICTIONS: &str = "doorward_cache_evictions_total";
+    head(text, EVICTIONS, "counter", "Users in the cache on disk who made room for others.")?;
+    writeln!(text, "{EVICTIONS} {}", app.cache.evictions())?;
+    gauge(
+        text,
         "doorward_keys_failures",
         "Failures to fetch keys since the last success.",
         Some(keys.failures.into()),

@@ -110,6 +110,14 @@ pub enum StoreError {
         /// How large it may be.
         limit: usize,
     },
+    /// It holds as much as it may, and takes nobody new.
+    #[error("the store is full: it holds {bytes} bytes, at most {limit}; MongoDB takes more")]
+    Full {
+        /// How much it holds.
+        bytes: u64,
+        /// How much it may hold.
+        limit: u64,
+    },
     /// A record that is larger than one may be.
     #[error("the record of {id} has {bytes} bytes, at most {limit}")]
     TooLarge {

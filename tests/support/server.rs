@@ -58,7 +58,8 @@ impl TestServer {
         TestServer::open(config(issuer, settings).unwrap(), doorward::routes::endpoints).await
     }
 
-    async fn open(config: Config, routes: impl Routes) -> TestServer {
+    /// One of this configuration.
+    pub async fn open(config: Config, routes: impl Routes) -> TestServer {
         let clock = Arc::new(FixedClock::at(NOON));
         let app = App::open(config, OnLoss::Refuse, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -17,7 +17,7 @@ const MAX_PAGE: usize = 500;
 const AT_ONCE: usize = 16;
 
 /// What a command asks for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Request {
     /// Records, from the one after this on.
@@ -46,8 +46,42 @@ pub(crate) enum Answer {
     Outcomes(Vec<Outcome>),
     /// The keys.
     Keys(KeysReport),
+    /// In words why not now: asking again may help.
+    Unavailable(String),
     /// In words why not.
     Failed(String),
+}
+
+/// Why something was not carried out.
+enum Trouble {
+    /// The store is away, or busy.
+    Unavailable(String),
+    /// Asking again would bring the same.
+    Failed(String),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Trouble {
+        match error {
+            StoreError::Away { .. } | StoreError::Busy => Trouble::Unavailable(error.to_string()),
+            error => Trouble::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<UserError> for Trouble {
+    fn from(error: UserError) -> Trouble {
+        match error {
+            UserError::Unavailable { .. } => Trouble::Unavailable(error.to_string()),
+            error => Trouble::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(words: &str) -> Trouble {
+        Trouble::Failed(words.to_owned())
+    }
 }
 
 /// What became, or would become, of one record.
@@ -115,7 +149,7 @@ impl<'a> Desk<'a> {
         let answer = match request {
             Request::Page { after, limit } => {
                 let page = self.store.page(after.as_ref(), limit.clamp(1, MAX_PAGE)).await;
-                page.map(Answer::Page).map_err(|error| error.to_string())
+                page.map(Answer::Page).map_err(Trouble::from)
             }
             Request::Restore { records, write } => {
                 outcomes(records, |record| async move { self.restore(&record, write).await }).await
@@ -129,23 +163,22 @@ impl<'a> Desk<'a> {
             Request::RefreshKeys => match self.keys {
                 Some(keys) => match keys.refresh().await {
                     Ok(()) => self.keys_report(),
-                    Err(error) => Err(error.to_string()),
+                    Err(error) => Err(Trouble::Failed(error.to_string())),
                 },
-                None => Err(NO_KEYS.to_owned()),
+                None => Err(NO_KEYS.into()),
             },
             Request::Withdraw { kid, withdrawn } => self.withdraw(&kid, withdrawn).await,
         };
-        answer.unwrap_or_else(Answer::Failed)
+        answer.unwrap_or_else(|trouble| match trouble {
+            Trouble::Unavailable(why) => Answer::Unavailable(why),
+            Trouble::Failed(why) => Answer::Failed(why),
+        })
     }
 
-    async fn restore(self, record: &Record, write: bool) -> Result<Outcome, String> {
-        let user = record.user().map_err(|error| error.to_string())?;
-        if write {
-            match self.store.restore(record).await {
-                Ok(Saved::Written) => return Ok(Outcome::Created),
-                Ok(Saved::Overtaken) => {}
-                Err(error) => return Err(error.to_string()),
-            }
+    async fn restore(self, record: &Record, write: bool) -> Result<Outcome, Trouble> {
+        let user = record.user().map_err(StoreError::from)?;
+        if write && self.store.restore(record).await? == Saved::Written {
+            return Ok(Outcome::Created);
         }
         Ok(match self.stored(&user.clerk_id).await? {
             Stored::None => Outcome::Created,
@@ -158,7 +191,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    async fn identify(self, id: &UserId, identity: Identity, write: bool) -> Result<Outcome, String> {
+    async fn identify(self, id: &UserId, identity: Identity, write: bool) -> Result<Outcome, Trouble> {
         let identity = identity.dated(self.now);
         let outcome = match self.stored(id).await? {
             Stored::None => Outcome::Created,
@@ -175,33 +208,33 @@ impl<'a> Desk<'a> {
         Ok(outcome)
     }
 
-    async fn erase(self, id: &UserId) -> Result<Outcome, String> {
+    async fn erase(self, id: &UserId) -> Result<Outcome, Trouble> {
         self.record(id, Change::Deleted).await?;
         Ok(Outcome::Erased)
     }
 
     /// As a webhook does it: every instance hears of bans and deletions.
-    async fn record(self, id: &UserId, change: Change) -> Result<(), String> {
-        self.users.record(id, change).await.map_err(|error: UserError| error.to_string())
+    async fn record(self, id: &UserId, change: Change) -> Result<(), Trouble> {
+        Ok(self.users.record(id, change).await?)
     }
 
-    async fn stored(self, id: &UserId) -> Result<Stored, String> {
+    async fn stored(self, id: &UserId) -> Result<Stored, Trouble> {
         match self.store.load(id).await {
             Ok(Some(user)) => Ok(Stored::User(Box::new(user))),
             Ok(None) => Ok(Stored::None),
             Err(StoreError::Unreadable { .. }) => Ok(Stored::Unreadable),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn withdraw(self, kid: &str, withdrawn: bool) -> Result<Answer, String> {
+    async fn withdraw(self, kid: &str, withdrawn: bool) -> Result<Answer, Trouble> {
         let keys = self.keys.ok_or(NO_KEYS)?;
         let kid = KeyId::parse(kid).ok_or("a key's name has 1 to 128 bytes")?;
-        keys.withdraw(&kid, withdrawn).await.map_err(|error| error.to_string())?;
+        keys.withdraw(&kid, withdrawn).await?;
         self.keys_report()
     }
 
-    fn keys_report(self) -> Result<Answer, String> {
+    fn keys_report(self) -> Result<Answer, Trouble> {
         let keys = self.keys.ok_or(NO_KEYS)?;
         let status = keys.status(self.now);
         Ok(Answer::Keys(KeysReport {
@@ -227,9 +260,9 @@ enum Stored {
 }
 
 /// Several at once, answered in order. The first failure ends it: what is asked again comes to the same.
-async fn outcomes<T, F>(items: Vec<T>, carry_out: impl Fn(T) -> F) -> Result<Answer, String>
+async fn outcomes<T, F>(items: Vec<T>, carry_out: impl Fn(T) -> F) -> Result<Answer, Trouble>
 where
-    F: Future<Output = Result<Outcome, String>>,
+    F: Future<Output = Result<Outcome, Trouble>>,
 {
     let outcomes = stream::iter(items.into_iter().map(carry_out)).buffered(AT_ONCE);
     outcomes.try_collect().await.map(Answer::Outcomes)

@@ -7,6 +7,7 @@ use mongodb::bson::oid::ObjectId;
 use super::TransferError;
 use super::import::PacedClerk;
 use super::progress::bar;
+use super::records::patiently;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreKind};
 use crate::store::MongoSettings;
@@ -72,7 +73,7 @@ impl Adoption {
     async fn count_addresses(&mut self) -> Result<u64, TransferError> {
         let (mut after, mut total) = (None, 0);
         loop {
-            let page = self.store.older(after, AT_ONCE).await?;
+            let page = patiently(async || self.store.older(after, AT_ONCE).await).await?;
             after = page.last().map(|older| older.key);
             total += page.len() as u64;
             for email in page.into_iter().filter_map(|older| older.email) {
@@ -87,7 +88,7 @@ impl Adoption {
     async fn adopt_all(&mut self, total: u64) -> Result<(), TransferError> {
         let (progress, mut after) = (bar(Some(total), "older records"), None);
         loop {
-            let page = self.store.older(after, AT_ONCE).await?;
+            let page = patiently(async || self.store.older(after, AT_ONCE).await).await?;
             after = page.last().map(|older| older.key);
             if after.is_none() {
                 return Ok(());
@@ -116,7 +117,7 @@ impl Adoption {
         }
         let listed = self.clerk.ask(async |api| api.users_of_addresses(&addresses).await).await?;
         for (id, identity) in listed.users {
-            if let Some(email) = identity.email.as_ref().map(|email| email.trim().to_lowercase()) {
+            if let Some(email) = identity.email.as_ref().map(|email| email.to_ascii_lowercase()) {
                 people.entry(email).or_default().push((id, identity));
             }
         }
@@ -131,7 +132,9 @@ impl Adoption {
         if !self.write {
             return Ok(Outcome::Linked(id.clone()));
         }
-        let adopted = self.store.adopt(older, id, &self.issuer, identity, SystemClock.now()).await?;
+        let now = SystemClock.now();
+        let adopted =
+            patiently(async || self.store.adopt(older, id, &self.issuer, identity, now).await).await?;
         Ok(match adopted {
             Adopted::Created | Adopted::Completed | Adopted::Already => Outcome::Linked(id.clone()),
             Adopted::AnotherWas => Outcome::NotLinked("the user's record has taken up another one"),

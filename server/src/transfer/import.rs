@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use doorward_verifier::UnixTime;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -22,9 +23,8 @@ use crate::user::UserId;
 
 /// A list takes longer than one user.
 const CLERK_TIMEOUT: Duration = Duration::from_secs(20);
-/// Failures of Clerk's or of the store's in a row.
+/// Failures of Clerk's in a row.
 const MAX_FAILURES: u32 = 8;
-const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Take over what Clerk's Backend API knows of its users, or the records of an exported file
 ///
@@ -95,11 +95,7 @@ impl Reconciliation {
             let Listed { users, count } = self.clerk.ask(async |api| api.users_from(from).await).await?;
             let ids: Vec<UserId> = users.iter().map(|(id, _)| id.clone()).collect();
             let users = users.into_iter().map(|(id, identity)| (id, identity.into())).collect();
-            let outcomes = patiently(&mut self.records, || Request::Identify {
-                users: Vec::clone(&users),
-                write: self.write,
-            })
-            .await?;
+            let outcomes = self.records.outcomes(Request::Identify { users, write: self.write }).await?;
             let state = &mut self.place.state;
             state.odd += (count - ids.len()) as u64;
             for (id, outcome) in ids.iter().zip(outcomes) {
@@ -126,8 +122,8 @@ impl Reconciliation {
                 progress.suspend(|| print(format_args!("missing at Clerk: {id}")));
             }
             if erase && self.write && !missing.is_empty() {
-                let users = || Request::Erase { users: missing.clone() };
-                self.place.state.erased += patiently(&mut self.records, users).await?.len() as u64;
+                let erased = self.records.outcomes(Request::Erase { users: missing.clone() }).await?;
+                self.place.state.erased += erased.len() as u64;
             }
             let state = &mut self.place.state;
             state.missing += missing.len() as u64;
@@ -154,23 +150,6 @@ impl Reconciliation {
         }
         Ok(missing)
     }
-}
-
-/// A store that is away for a moment does not end hours of work.
-async fn patiently(
-    records: &mut Records,
-    request: impl Fn() -> Request,
-) -> Result<Vec<Outcome>, TransferError> {
-    for _ in 1..MAX_FAILURES {
-        match records.outcomes(request()).await {
-            Err(TransferError::Refused(why)) => {
-                note(format_args!("{why}; trying again"));
-                sleep(STORE_PAUSE).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    records.outcomes(request()).await
 }
 
 /// Clerk's Backend API, asked within its limits.
@@ -225,10 +204,15 @@ fn is_final(error: &ClerkError) -> bool {
     }
 }
 
+/// An earlier run is gone on with for so long: what it saw first may have changed since.
+const RESUMED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How far it is. Written after what it says is in the store.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     source: String,
+    /// In milliseconds.
+    began_at: u64,
     listed: u64,
     all_listed: bool,
     compared: Option<UserId>,
@@ -294,13 +278,17 @@ impl Place {
     fn find(config: &Config, args: &Args) -> Result<Place, TransferError> {
         let file = config.storage.data_dir.join("import.json");
         let source = format!("{} {}", config.clerk.issuer, config.clerk.api_url);
-        let fresh = State { source: source.clone(), ..State::default() };
+        let now = SystemClock.now();
+        let fresh = State { source: source.clone(), began_at: now.as_millis(), ..State::default() };
         if args.dry_run {
             return Ok(Place { file: None, state: fresh });
         }
         fs::create_dir_all(&config.storage.data_dir).map_err(TransferError::at(&config.storage.data_dir))?;
         let earlier = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
-        let earlier = earlier.filter(|state| state.source == source && !args.restart);
+        let earlier = earlier.filter(|state| {
+            let age = now.since(UnixTime::from_millis(state.began_at));
+            state.source == source && age < RESUMED_FOR && !args.restart
+        });
         Ok(Place { file: Some(file), state: earlier.unwrap_or(fresh) })
     }
 

@@ -14,7 +14,8 @@ use crate::control::work::Desk;
 use crate::control::{Answer, Outcome, Request, RunningServer};
 use crate::dev;
 use crate::issuer::LocalIssuer;
-use crate::store::{self, OnLoss, OpenError, Page, Store};
+use crate::store::{self, OnLoss, OpenError, Page, Store, StoreError};
+use crate::terminal::note;
 use crate::user::UserId;
 use crate::users::UserDirectory;
 
@@ -23,6 +24,10 @@ pub(super) const AT_ONCE: usize = 100;
 /// A server that holds a folder and can not be spoken with yet has just begun, or is about to end.
 const FIND_EVERY: Duration = Duration::from_millis(100);
 const FIND_TRIES: u32 = 100;
+
+/// Failures of the store in a row, and the pause after each.
+const MAX_FAILURES: u32 = 8;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The records of a store.
 pub(super) enum Records {
@@ -88,6 +93,17 @@ impl Records {
     }
 
     async fn ask(&mut self, request: Request) -> Result<Answer, TransferError> {
+        for _ in 0..MAX_FAILURES {
+            match self.ask_once(request.clone()).await? {
+                Answer::Unavailable(why) => note(format_args!("{why}; trying again")),
+                answer => return Ok(answer),
+            }
+            sleep(PAUSE).await;
+        }
+        self.ask_once(request).await
+    }
+
+    async fn ask_once(&mut self, request: Request) -> Result<Answer, TransferError> {
         Ok(match self {
             Records::Here { store, users } => {
                 Desk::on(&**store, users, SystemClock.now()).carry_out(request).await
@@ -97,9 +113,23 @@ impl Records {
     }
 }
 
+/// A store that is away for a moment does not end hours of work.
+pub(super) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 0..MAX_FAILURES {
+        match ask().await {
+            Err(error @ (StoreError::Away { .. } | StoreError::Busy)) => {
+                note(format_args!("{error}; trying again"));
+            }
+            outcome => return outcome,
+        }
+        sleep(PAUSE).await;
+    }
+    ask().await
+}
+
 fn unexpected(answer: Answer) -> TransferError {
     TransferError::Refused(match answer {
-        Answer::Failed(why) => why,
+        Answer::Failed(why) | Answer::Unavailable(why) => why,
         _ => "the running server answers something else; are both of one version?".to_owned(),
     })
 }

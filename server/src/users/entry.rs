@@ -97,3 +97,26 @@ impl Entry {
             .unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const NOON: UnixTime = UnixTime::from_secs(1_795_521_600); // 2026-11-24T12:00:00Z
+
+    #[test]
+    fn users_who_came_together_are_confirmed_at_different_times_and_always_before_they_are_over() {
+        let due = |number: u32| {
+            let id = UserId::parse(&format!("user_{number}")).unwrap();
+            let seen = Some(NOON);
+            let user = User { last_login_at: seen, ..User::new(id, "https://clerk.example.com", NOON) };
+            let entry = Entry::from_disk(user, NOON);
+            (0..60).find(|second| entry.age(NOON.plus(Duration::from_secs(*second))) == Age::Ending).unwrap()
+        };
+        let seconds: HashSet<u64> = (0..200).map(due).collect();
+        assert!(seconds.len() >= 8, "{seconds:?}");
+        assert!(seconds.iter().all(|second| (36..=45).contains(second)), "{seconds:?}");
+    }
+}

@@ -24,6 +24,9 @@ use crate::user::{User, UserId};
 
 /// Writes that share one sync.
 const MAX_GROUP: usize = 256;
+/// What records and notes may take, about four million users: a start reads all of it, and sled keeps an index in
+/// memory. The disk holds about three times as much before a compaction.
+const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// After an error of the disk the folder is opened again this often.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
@@ -347,6 +350,9 @@ impl<'a> Draft<'a> {
         if user.as_ref().map(|user| user.revision) != before {
             return Ok(Saved::Overtaken);
         }
+        if stored.is_none() {
+            self.check_room()?;
+        }
         let after = after.clone().keeping_login_of(user.as_ref());
         if after.deleted_at.is_some() {
             self.head.erased += 1;
@@ -360,8 +366,15 @@ impl<'a> Draft<'a> {
         if self.get(&user_key(&id))?.is_some() {
             return Ok(Saved::Overtaken);
         }
+        self.check_room()?;
         self.put(&id, record)?;
         Ok(Saved::Written)
+    }
+
+    /// Whoever is here goes on; nobody new comes.
+    fn check_room(&self) -> Result<(), StoreError> {
+        let bytes = self.head.bytes;
+        if bytes < MAX_BYTES { Ok(()) } else { Err(StoreError::Full { bytes, limit: MAX_BYTES }) }
     }
 
     fn record_logins(&mut self, logins: &[(UserId, UnixTime)]) -> Result<(), StoreError> {
@@ -446,4 +459,30 @@ impl<'a> Draft<'a> {
 
 fn readable(id: &UserId, record: &Record) -> Result<User, StoreError> {
     record.user().map_err(|error| StoreError::Unreadable { id: id.clone(), detail: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::user::Change;
+
+    const NOON: UnixTime = UnixTime::from_secs(1_795_521_600); // 2026-11-24T12:00:00Z
+
+    #[test]
+    fn a_full_store_takes_nobody_new_and_goes_on_for_everybody_who_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = sled::open(folder.path()).unwrap();
+        let user = |id: &str| User::new(UserId::parse(id).unwrap(), "https://clerk.example.com", NOON);
+        let here = user("user_here").after(&[Change::Seen], NOON).unwrap();
+        let mut draft = Draft::new(&db, Head::new(Uuid::nil()), NOON);
+        assert_eq!(draft.save(None, &here).unwrap(), Saved::Written);
+        draft.head.bytes = MAX_BYTES;
+        let new = user("user_new").after(&[Change::Seen], NOON).unwrap();
+        assert!(matches!(draft.save(None, &new), Err(StoreError::Full { .. })));
+        assert!(matches!(draft.restore(&Record::new(&new, None)), Err(StoreError::Full { .. })));
+        let gone = here.after(&[Change::Deleted], NOON).unwrap();
+        assert_eq!(draft.save(Some(here.revision), &gone).unwrap(), Saved::Written);
+    }
 }

@@ -23,7 +23,7 @@ const MAX_ATTEMPTS: usize = 16;
 pub struct Older {
     /// Its key.
     pub key: ObjectId,
-    /// Its address in lower case. Two records may have the same.
+    /// Its address, ASCII letters in lower case: other letters that look alike are others. Two records may have the same.
     pub email: Option<String>,
     /// Whose record took it up.
     pub adopted_as: Option<String>,
@@ -47,7 +47,7 @@ pub enum Adopted {
 
 impl Older {
     fn of(document: Document) -> Option<Older> {
-        let email = document.get_str("email").ok().map(|email| email.trim().to_lowercase());
+        let email = document.get_str("email").ok().map(|email| email.trim().to_ascii_lowercase());
         let ours = document.get_document(OURS).ok();
         Some(Older {
             key: document.get_object_id("_id").ok()?,
