@@ -58,6 +58,8 @@ async fn keys_are_listed_refreshed_and_withdrawn_by_way_of_the_running_server_an
     assert_eq!(status(&server_url, &token).await, 204);
     let people = run(folder.path(), &environment, &["keys", "list"]).await;
     assert!(people.out.contains("key        ins_tests_one\n1 keys in use"), "{people:?}");
+    let misspelled = run(folder.path(), &environment, &["keys", "drop", "ins_test_one"]).await;
+    assert!(misspelled.err.contains("is it the right one?"), "{misspelled:?}");
     let refused = run(folder.path(), &environment, &["keys", "drop", ""]).await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert_eq!(server.terminate().await.code, Some(0));

@@ -66,6 +66,11 @@ enum KeyringError {
 pub async fn run(args: Args) -> ExitCode {
     match ask(&args).await {
         Ok(report) => {
+            if let Command::Drop { kid, undo: false } = &args.command
+                && !report.kids.contains(kid)
+            {
+                note(format_args!("no key of the name {kid} is held now: is it the right one?"));
+            }
             print(if args.json { report.to_json() } else { report.to_string() });
             ExitCode::SUCCESS
         }
