@@ -173,7 +173,8 @@ impl<'r> Header<'r> {
         // Two tokens, or two headers that a proxy has joined.
         let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == ',';
         // That none of its bytes could be part of such a character is seen many at a time.
-        let is_plain = token.bytes().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (byte != b','));
+        let is_plain =
+            token.bytes().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (byte != b','));
         if !is_plain && token.contains(is_odd) {
             return Err(VerifyError::AuthorizationMalformed);
         }
