@@ -37,5 +37,4 @@ mod serve;
 mod tls;
 mod transfer;
 mod users;
-mod vectors;
 mod webhooks;

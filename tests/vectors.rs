@@ -1,6 +1,11 @@
 //! The vectors of `tests/vectors`, or of the folder that `VECTORS_DIR` names, run natively.
 //!
 //! Their format is described in `tests/vectors/README.md`.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that finds what it did not expect fails, and says so"
+)]
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
@@ -9,11 +14,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "aws-lc")]
+use doorward_verifier::AwsLcRsa;
 use doorward_verifier::{
-    Algorithm, AuthorizedParties, AwsLcRsa, Check, Code, CookieAuth, Issuer, Jwks, KeyId, KeyMaterial,
-    KeySet, Lookup, MissingAzp, OwnRsa, Policy, Principal, PublishableKey, Request, RequestVerifier,
-    Requirement, Reverification, ReverificationLevel, Rsa, Scoped, TokenBuffer, UnixTime, Verifier,
-    WebhookHeaders, WebhookSecrets,
+    Algorithm, AuthorizedParties, Check, Code, CookieAuth, Issuer, Jwks, KeyId, KeyMaterial, KeySet, Lookup,
+    MissingAzp, OwnRsa, Policy, Principal, PublishableKey, Request, RequestVerifier, Requirement,
+    Reverification, ReverificationLevel, Rsa, Scoped, TokenBuffer, UnixTime, Verifier, WebhookHeaders,
+    WebhookSecrets,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -217,6 +224,7 @@ fn every_vector_gets_its_verdict() {
         for case in &family.cases {
             count += 1;
             let answer = run(&family, case, &OwnRsa);
+            #[cfg(feature = "aws-lc")]
             if answer != run(&family, case, &AwsLcRsa) {
                 faults.push(format!("{}: the two RSA implementations differ", case.name));
             }
@@ -469,7 +477,7 @@ fn requirement(asked: &Asked) -> Requirement<'_> {
 }
 
 fn vectors_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
 }
 
 /// The families of a folder, in the order of their files' names.
@@ -524,9 +532,9 @@ fn a_verdict_is_the_same_a_thousand_times() {
     for name in one_of_each {
         let family = if name.starts_with("parties") { &parties } else { &issuers };
         let case = family.cases.iter().find(|case| case.name == name).unwrap();
-        let first = run(family, case, &AwsLcRsa);
+        let first = run(family, case, &OwnRsa);
         for _ in 0..1000 {
-            assert_eq!(run(family, case, &AwsLcRsa), first, "{name}");
+            assert_eq!(run(family, case, &OwnRsa), first, "{name}");
         }
     }
 }
