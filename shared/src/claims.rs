@@ -7,7 +7,7 @@ use crate::json::Value;
 use crate::key_set::KeyId;
 use crate::permissions::Scoped;
 use crate::policy::{AuthorizedParties, Issuer, MAX_LIFETIME, MissingAzp, Policy};
-use crate::principal::{FactorAges, Impersonator, Organization, Principal, is_version_2, owned};
+use crate::principal::{FactorAges, Impersonator, Organization, Principal, is_version_2, owned, text};
 use crate::time::UnixTime;
 use crate::token::UnverifiedClaims;
 use crate::verifier::Category;
@@ -177,5 +177,5 @@ fn is_pending(sts: Option<Value<'_>>, policy: &Policy) -> Result<bool, VerifyErr
 /// Version 1 packs neither features nor plans: there, a claim of such a name is a custom one, and grants nothing.
 fn scoped(claims: &UnverifiedClaims<'_>, packed: Option<Value<'_>>) -> Vec<Scoped> {
     let packed = packed.filter(|_| is_version_2(claims));
-    owned(packed).map(|packed| Scoped::list(&packed)).unwrap_or_default()
+    text(packed).map(|packed| Scoped::list(&packed)).unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 //! The libraries at hand take the last of duplicate members, or need the heap to notice them. A token's JSON is
 //! read once, before its signature, so whatever it costs is what a stranger can make us pay.
 
+use std::borrow::Cow;
+
 use crate::time::MAX_UNIX_SECS;
 
 /// Why a document is not taken. `at` is the byte where the scan stopped.
@@ -35,12 +37,13 @@ pub(crate) struct Depth {
 ///
 /// At most `marks.len()` members are taken in the whole document, nested ones included: each is compared with
 /// those before it in its object, so this bounds the work. The first offence from the left is the one reported.
+/// Gives the document back as text.
 pub(crate) fn read_object<'a>(
     document: &'a [u8],
     marks: &mut [NameMark],
     depth: Depth,
     member: &mut dyn FnMut(Text<'a>, Value<'a>),
-) -> Result<(), JsonError> {
+) -> Result<&'a str, JsonError> {
     let text = match core::str::from_utf8(document) {
         Ok(text) => text,
         Err(error) => document
@@ -53,7 +56,7 @@ pub(crate) fn read_object<'a>(
     reader.object(1, Some(member))?;
     reader.cursor.skip_space();
     // Bytes that are not UTF-8 come after all that is: they were not read, so they are left over.
-    if reader.cursor.at == document.len() { Ok(()) } else { Err(reader.cursor.malformed()) }
+    if reader.cursor.at == document.len() { Ok(text) } else { Err(reader.cursor.malformed()) }
 }
 
 struct Reader<'a, 'm> {
@@ -208,6 +211,7 @@ impl<'a> Cursor<'a> {
         self.expect(b'"')?;
         let start = self.at;
         loop {
+            self.at += plain_run(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     let text = Text(self.since(start));
@@ -298,6 +302,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many bytes at the front stand for themselves in a string, counted in eights: none is a quote, a backslash or a
+/// control character.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    // The top bit of each byte that is less than `bound`, exact up to the first such byte.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & TOPS;
+    let is_plain = |eight: &[u8; 8]| {
+        let word = u64::from_le_bytes(*eight);
+        let [quote, backslash] = [b'"', b'\\'].map(|byte| below(word ^ (ONES * u64::from(byte)), 1));
+        quote | backslash | below(word, 0x20) == 0
+    };
+    8 * bytes.as_chunks().0.iter().take_while(|eight| is_plain(eight)).count()
+}
+
 /// The inside of a JSON string that was read before: escapes and all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
@@ -306,6 +325,21 @@ impl<'a> Text<'a> {
     /// The text itself, when nothing in it is escaped.
     pub(crate) fn plain(self) -> Option<&'a str> {
         if self.0.as_bytes().contains(&b'\\') { None } else { Some(self.0) }
+    }
+
+    /// The text unescaped, in `room` where it must be; `None` when it does not fit there.
+    pub(crate) fn unescaped<'t>(self, room: &'t mut [u8]) -> Option<&'t str>
+    where
+        'a: 't,
+    {
+        if let Some(plain) = self.plain() {
+            return Some(plain);
+        }
+        let mut len = 0;
+        for c in self.chars() {
+            len += c.encode_utf8(room.get_mut(len..).filter(|room| room.len() >= c.len_utf8())?).len();
+        }
+        core::str::from_utf8(room.get(..len)?).ok()
     }
 
     /// Its characters, unescaped.
@@ -340,6 +374,12 @@ impl<'a> Text<'a> {
             Some(text) => text.bytes().fold(START, step),
             None => self.chars().fold(START, |hash, c| c.encode_utf8(&mut [0; 4]).bytes().fold(hash, step)),
         }
+    }
+}
+
+impl<'a> From<Text<'a>> for Cow<'a, str> {
+    fn from(text: Text<'a>) -> Cow<'a, str> {
+        text.plain().map_or_else(|| text.chars().collect(), Cow::Borrowed)
     }
 }
 

@@ -160,7 +160,8 @@ impl<'a> Members<'a> {
             _ => self.is_private |= PRIVATE.iter().any(|private| name.is(private)),
         };
         json::read_object(document, &mut [NameMark::default(); MAX_MEMBERS], depth, &mut member)
-            .map_err(not_a_jwk)
+            .map_err(not_a_jwk)?;
+        Ok(())
     }
 
     fn jwk(&self, kid: Option<KeyId>) -> Result<Jwk, KeyError> {

@@ -19,15 +19,21 @@ impl Scoped {
     }
 
     fn of(element: &str) -> Option<Scoped> {
-        let (scope, slug) = element.trim().split_once(':')?;
-        let (organization, user) = match scope {
-            "o" => (true, false),
-            "u" => (false, true),
-            "uo" | "ou" => (true, true),
-            _ => return None,
-        };
-        if slug.is_empty() { None } else { Some(Scoped { organization, user, slug: slug.to_owned() }) }
+        let (slug, [organization, user]) = slug_and_scope(element)?;
+        Some(Scoped { organization, user, slug: slug.to_owned() })
     }
+}
+
+/// An element's name, and whether an organization and a user have it.
+fn slug_and_scope(element: &str) -> Option<(&str, [bool; 2])> {
+    let (scope, slug) = element.trim().split_once(':')?;
+    let scope = match scope {
+        "o" => [true, false],
+        "u" => [false, true],
+        "uo" | "ou" => [true, true],
+        _ => return None,
+    };
+    if slug.is_empty() { None } else { Some((slug, scope)) }
 }
 
 /// Whether `asked` is among them. `org:`, `o:`, `organization:`, `user:` or `u:` before it say whose it must be.
@@ -43,7 +49,7 @@ pub(crate) fn includes(held: &[Scoped], asked: &str) -> bool {
 
 /// A role's or permission's name with exactly one prefix `org:`.
 pub(crate) fn with_prefix(name: &str) -> String {
-    format!("org:{}", name.strip_prefix("org:").unwrap_or(name))
+    ["org:", name.strip_prefix("org:").unwrap_or(name)].concat()
 }
 
 /// Whether two names of roles or permissions are the same, whichever of them has the prefix.
@@ -69,17 +75,16 @@ pub(crate) fn granted(features: &str, names: &str, masks: &str) -> Granted {
     let mut granted = Granted { permissions: Vec::new(), disputed: false };
     let names: Vec<&str> = names.split(',').map(str::trim).collect();
     let masks: Vec<Mask> = masks.split(',').map(|mask| Mask::of(mask.trim())).collect();
-    let of_organization = |element: &str| Scoped::of(element).filter(|feature| feature.organization);
     let mut among_organizations = 0;
     for (position, element) in features.split(',').enumerate() {
-        let Some(feature) = of_organization(element) else { continue };
+        let Some((feature, [true, _])) = slug_and_scope(element) else { continue };
         let readings = [masks.get(among_organizations), masks.get(position)];
         among_organizations += 1;
         for (bit, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let [counted, positional] = readings.map(|mask| mask.is_some_and(|mask| mask.has(bit)));
             granted.disputed |= counted != positional;
             if counted && positional {
-                granted.permissions.push(format!("org:{}:{name}", feature.slug));
+                granted.permissions.push(["org:", feature, ":", name].concat());
             }
         }
     }

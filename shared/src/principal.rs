@@ -1,6 +1,8 @@
 //! `Principal`: who a verified token stands for.
 
-use crate::json::{Text, Value};
+use std::borrow::Cow;
+
+use crate::json::Value;
 use crate::key_set::KeyId;
 use crate::permissions::{self, Scoped};
 use crate::policy::Issuer;
@@ -271,7 +273,7 @@ impl Organization {
         Some(Organization {
             id: owned(claims.org_id)?,
             slug: owned(claims.org_slug),
-            role: owned(claims.org_role).map(|role| permissions::with_prefix(&role)),
+            role: text(claims.org_role).map(|role| permissions::with_prefix(&role)),
             permissions: listed
                 .map(|list| list.filter_map(Value::text).map(String::from).collect())
                 .unwrap_or_default(),
@@ -283,20 +285,21 @@ impl Organization {
         let (mut id, mut slug, mut role, mut names, mut masks) = (None, None, None, None, None);
         for (name, value) in claims.o?.members()? {
             match name {
-                _ if name.is("id") => id = owned(Some(value)),
-                _ if name.is("slg") => slug = owned(Some(value)),
-                _ if name.is("rol") => role = owned(Some(value)),
-                _ if name.is("per") => names = owned(Some(value)),
-                _ if name.is("fpm") => masks = owned(Some(value)),
+                _ if name.is("id") => id = Some(value),
+                _ if name.is("slg") => slug = Some(value),
+                _ if name.is("rol") => role = Some(value),
+                _ if name.is("per") => names = Some(value),
+                _ if name.is("fpm") => masks = Some(value),
                 _ => (),
             }
         }
-        let features = owned(claims.fea).unwrap_or_default();
-        let granted = permissions::granted(&features, &names.unwrap_or_default(), &masks.unwrap_or_default());
+        let [features, names, masks] =
+            [claims.fea, names, masks].map(|packed| text(packed).unwrap_or_default());
+        let granted = permissions::granted(&features, &names, &masks);
         Some(Organization {
-            id: id?,
-            slug,
-            role: role.map(|role| permissions::with_prefix(&role)),
+            id: owned(id)?,
+            slug: owned(slug),
+            role: text(role).map(|role| permissions::with_prefix(&role)),
             permissions: granted.permissions,
             permissions_disputed: granted.disputed,
         })
@@ -340,6 +343,11 @@ pub(crate) fn is_version_2(claims: &UnverifiedClaims<'_>) -> bool {
 }
 
 /// A string that is not empty.
+pub(crate) fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
+    value.and_then(Value::text).filter(|text| !text.is_empty()).map(Cow::from)
+}
+
+/// A string that is not empty, kept longer than the token.
 pub(crate) fn owned(value: Option<Value<'_>>) -> Option<String> {
-    value.and_then(Value::text).filter(|text: &Text<'_>| !text.is_empty()).map(String::from)
+    text(value).map(Cow::into_owned)
 }

@@ -12,6 +12,8 @@ pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 pub const MAX_JSON_DEPTH: usize = 16;
 /// The most members in one JSON document, nested ones included: finding one twice costs their square.
 pub const MAX_JSON_MEMBERS: usize = 1024;
+/// The longest name of a member that a rule is about, in bytes.
+const LONGEST_NAME: usize = "org_permissions".len();
 
 /// Room to take a token apart without the heap. Make one and use it again: it is 40 kB.
 pub struct TokenBuffer {
@@ -176,52 +178,54 @@ fn read_header<'a>(document: &'a [u8], marks: &mut [NameMark]) -> Result<Unverif
     /// `b64`: RFC 7797. `zip`, `enc`, `p2c`, `p2s`, `epk`: RFC 7516 and RFC 7518 sections 4.6.1 and 4.8.1.
     const UNSUPPORTED: [&str; 6] = ["b64", "zip", "enc", "p2c", "p2s", "epk"];
     let mut header = UnverifiedHeader::default();
-    read(document, marks, Part::Header, &mut |name, value| match name {
-        _ if name.is("typ") => header.typ = Some(value),
-        _ if name.is("cat") => header.cat = Some(value),
-        _ if name.is("alg") => header.alg = Some(value),
-        _ if name.is("kid") => header.kid = Some(value),
-        _ if name.is("crit") => header.has_crit = true,
-        _ => header.unsupported = header.unsupported.or(UNSUPPORTED.into_iter().find(|known| name.is(known))),
+    read(document, marks, Part::Header, &mut |name, value| match name.unescaped(&mut [0; LONGEST_NAME]) {
+        Some("typ") => header.typ = Some(value),
+        Some("cat") => header.cat = Some(value),
+        Some("alg") => header.alg = Some(value),
+        Some("kid") => header.kid = Some(value),
+        Some("crit") => header.has_crit = true,
+        Some(name) => {
+            let unsupported = UNSUPPORTED.into_iter().find(|known| *known == name);
+            header.unsupported = header.unsupported.or(unsupported);
+        }
+        None => (),
     })?;
     Ok(header)
 }
 
 fn read_claims<'a>(document: &'a [u8], marks: &mut [NameMark]) -> Result<UnverifiedClaims<'a>, VerifyError> {
     let mut claims = UnverifiedClaims::default();
-    read(document, marks, Part::Payload, &mut |name, value| {
-        if let Some(claim) = claims.named(name) {
+    claims.document = read(document, marks, Part::Payload, &mut |name, value| {
+        if let Some(claim) = name.unescaped(&mut [0; LONGEST_NAME]).and_then(|name| claims.named(name)) {
             *claim = Some(value);
         }
     })?;
-    // What was read as JSON is UTF-8.
-    claims.document = core::str::from_utf8(document).unwrap_or_default();
     Ok(claims)
 }
 
 impl<'a> UnverifiedClaims<'a> {
     /// The place of a claim that a rule is about; `None` for a custom claim.
-    fn named(&mut self, name: Text<'_>) -> Option<&mut Option<Value<'a>>> {
+    fn named(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
         Some(match name {
-            _ if name.is("iss") => &mut self.iss,
-            _ if name.is("sub") => &mut self.sub,
-            _ if name.is("sid") => &mut self.sid,
-            _ if name.is("aud") => &mut self.aud,
-            _ if name.is("azp") => &mut self.azp,
-            _ if name.is("exp") => &mut self.exp,
-            _ if name.is("nbf") => &mut self.nbf,
-            _ if name.is("iat") => &mut self.iat,
-            _ if name.is("sts") => &mut self.sts,
-            _ if name.is("act") => &mut self.act,
-            _ if name.is("fva") => &mut self.fva,
-            _ if name.is("v") => &mut self.v,
-            _ if name.is("o") => &mut self.o,
-            _ if name.is("fea") => &mut self.fea,
-            _ if name.is("pla") => &mut self.pla,
-            _ if name.is("org_id") => &mut self.org_id,
-            _ if name.is("org_slug") => &mut self.org_slug,
-            _ if name.is("org_role") => &mut self.org_role,
-            _ if name.is("org_permissions") => &mut self.org_permissions,
+            "iss" => &mut self.iss,
+            "sub" => &mut self.sub,
+            "sid" => &mut self.sid,
+            "aud" => &mut self.aud,
+            "azp" => &mut self.azp,
+            "exp" => &mut self.exp,
+            "nbf" => &mut self.nbf,
+            "iat" => &mut self.iat,
+            "sts" => &mut self.sts,
+            "act" => &mut self.act,
+            "fva" => &mut self.fva,
+            "v" => &mut self.v,
+            "o" => &mut self.o,
+            "fea" => &mut self.fea,
+            "pla" => &mut self.pla,
+            "org_id" => &mut self.org_id,
+            "org_slug" => &mut self.org_slug,
+            "org_role" => &mut self.org_role,
+            "org_permissions" => &mut self.org_permissions,
             _ => return None,
         })
     }
@@ -232,7 +236,7 @@ fn read<'a>(
     marks: &mut [NameMark],
     part: Part,
     member: &mut dyn FnMut(Text<'a>, Value<'a>),
-) -> Result<(), VerifyError> {
+) -> Result<&'a str, VerifyError> {
     let depth = json::Depth { most: MAX_JSON_DEPTH, unique: MAX_JSON_DEPTH };
     json::read_object(document, marks, depth, member).map_err(|error| match error {
         JsonError::Malformed { at } => VerifyError::MalformedJson { part, at },
