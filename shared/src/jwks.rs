@@ -4,7 +4,7 @@ use crate::base64url;
 use crate::json::{self, JsonError, NameMark, Text, Value};
 use crate::key_error::KeyError;
 use crate::key_set::KeyId;
-use crate::signature::{Algorithm, MAX_MODULUS_BITS};
+use crate::signature::{Algorithm, MAX_MODULUS_BITS, checked_modulus};
 
 /// The greatest document that is read, in bytes. Clerk's has one or two keys, about 1 kB.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -89,9 +89,12 @@ impl Jwks {
         }
     }
 
-    /// Two keys of one name: which one is meant, nobody can tell, so neither is.
+    /// Two keys of one name: which one is meant, nobody can tell, so neither is. A private key counts: whose private half
+    /// is published under the same name, anybody may have signed with.
     fn refuse_names_used_twice(&mut self) {
-        let names: Vec<KeyId> = self.keys.iter().map(|key| key.kid.clone()).collect();
+        let private = self.refused.iter().filter(|entry| entry.error == KeyError::PrivateMember);
+        let private = private.filter_map(|entry| entry.kid.clone());
+        let names: Vec<KeyId> = self.keys.iter().map(|key| key.kid.clone()).chain(private).collect();
         let twice = |kid: &KeyId| names.iter().filter(|name| *name == kid).count() > 1;
         let (bad, good): (Vec<_>, Vec<_>) =
             core::mem::take(&mut self.keys).into_iter().partition(|key| twice(&key.kid));
@@ -196,13 +199,14 @@ impl<'a> Members<'a> {
 /// `n` in its one spelling: base64url without leading zero bytes (RFC 7518 section 6.3.1.1).
 fn modulus(n: Option<Value<'_>>) -> Result<Vec<u8>, KeyError> {
     let text = n.and_then(Value::text).and_then(Text::plain).ok_or(KeyError::ModulusSpelling)?;
-    // One that is too long is told so, by its size, where the key is made ready.
+    // One that is too long is told so, by its size.
     let mut room = [0; MAX_MODULUS_BITS / 8 * 2];
     let bytes = base64url::decode(text.as_bytes(), &mut room).ok_or(KeyError::ModulusSpelling)?;
     if bytes.first().is_none_or(|first| *first == 0) {
         return Err(KeyError::ModulusSpelling);
     }
-    Ok(bytes.to_vec())
+    // Here rather than where the key is made ready: what is none must not be counted among keys of one name.
+    checked_modulus(bytes).map(<[u8]>::to_vec)
 }
 
 fn not_a_jwks(error: JsonError) -> KeyError {

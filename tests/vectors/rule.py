@@ -405,6 +405,11 @@ def usable_jwk(entry):
     return Key(int.from_bytes(modulus, "big"), entry["alg"])
 
 
+def is_named_private(entry):
+    """A private key under a name: a public key of that name is none, since anybody may have signed with it."""
+    return isinstance(entry, dict) and isinstance(entry.get("kid"), str) and any(member in entry for member in PRIVATE_MEMBERS)
+
+
 def key_set(text):
     """A JWKS as published: `kid` to key. Refused as a document, it leaves nothing to judge by."""
     data = text.encode()
@@ -415,7 +420,7 @@ def key_set(text):
         raise Refused("keys-unavailable") from None
     require(isinstance(document, dict) and isinstance(document.get("keys"), list), "keys-unavailable")
     require(len(document["keys"]) <= MAX_JWKS_KEYS, "keys-unavailable")
-    keys, seen = {}, set()
+    keys, seen = {}, {entry["kid"] for entry in document["keys"] if is_named_private(entry)}
     for entry in document["keys"]:
         key = usable_jwk(entry)
         if key is None:

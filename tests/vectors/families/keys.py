@@ -147,6 +147,23 @@ def entries(f):
     f.token("entry-twice-the-same", "one key twice: neither, since one name stands for one entry", token(), "unknown-kid", keys=jwks(good, good))
     f.token("entry-thrice", "three keys of one name: none", token(), "unknown-kid", keys=jwks(good, forge.jwk("other", KID), good))
     f.token("entry-twice-spares-the-rest", ENTRY, token(head=header(kid=ROTATED_KID), by="rotated"), keys=jwks(good, forge.jwk("other", KID), forge.jwk("rotated", ROTATED_KID)))
+    for name, (twin, spoils) in {
+        "elliptic": (ec, False),
+        "symmetric": ({"kty": "oct", "kid": KID, "alg": "HS256"}, False),
+        "for-encryption": (forge.jwk("other", KID, use="enc"), False),
+        "without-algorithm": (changed(forge.jwk("other", KID), {"alg": ABSENT}), False),
+        "too-small": (forge.jwk("rsa-1024", KID), False),
+        "too-large": (forge.jwk("rsa-8193", KID), False),
+        "of-another-exponent": (forge.jwk("exponent-3", KID), False),
+        "for-rs512": (forge.jwk("instance", KID, alg="RS512"), True),
+        "its-private-half": ({**good, "d": forge.b64url(private.d.to_bytes(256, "big"))}, True),
+        "anothers-private-half": ({**forge.jwk("other", KID), "d": "AQ"}, True),
+        "a-secret": ({"kty": "oct", "kid": KID, "alg": "HS256", "k": secret}, True),
+    }.items():
+        why = "two keys of one name, or a private one beside it: neither" if spoils else "an entry that is no key leaves its name to one that is"
+        for order, keys in {"after": jwks(good, twin), "before": jwks(twin, good)}.items():
+            f.token(f"same-kid-{name}-{order}", why, token(), "unknown-kid" if spoils else "ok", keys=keys, tags=["attack:9", "attack:11"])
+    f.token("same-kid-private-spares-the-rest", ENTRY, token(head=header(kid=ROTATED_KID), by="rotated"), keys=good_beside({**good, "d": "AQ"}))
     two_names = jwks(good, forge.jwk("instance", "second-name"))
     f.token("one-key-two-names", "one key under two names is two keys", token(head=header(kid="second-name")), keys=two_names)
 
