@@ -2,6 +2,7 @@
 //!
 //! Their format is described in `tests/vectors/README.md`.
 #![allow(
+    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test that finds what it did not expect fails, and says so"

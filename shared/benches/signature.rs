@@ -1,6 +1,7 @@
-//! What a signature check costs, and what a whole token costs beside it.
+//! What a signature check costs, what a whole token costs beside it, and what other libraries take for one.
 //!
-//! The measure is `bare`: aws-lc-rs with its key parsed once, the fastest that there is natively.
+//! The measure is `bare`: aws-lc-rs with its key parsed once, the fastest that there is natively. `tests/run bench` prints
+//! the ratios.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 #![allow(missing_docs, reason = "criterion makes a public function")]
 
@@ -18,9 +19,9 @@ use doorward_verifier::{
     Algorithm, AuthorizedParties, AwsLcRsa, Issuer, Jwks, KeySet, MissingAzp, OwnRsa, Policy, Rsa,
     TokenBuffer, UnixTime, Verifier,
 };
+use jwt_simple::prelude::{RS256PublicKey, RSAPublicKeyLike as _, VerificationOptions};
 
-/// 2026-09-21T14:13:20Z.
-const NOW: u64 = 1_790_000_000;
+const ISSUER: &str = "https://clerk.example.com";
 
 /// As long as the signing input of a session token with an organization usually is.
 const MESSAGE: &[u8] = &[b'e'; 674];
@@ -78,42 +79,111 @@ fn signatures(criterion: &mut Criterion) {
 
 fn tokens(criterion: &mut Criterion) {
     let signer = Signer::new(KeySize::Rsa2048);
-    let token = token(&signer);
+    // jsonwebtoken can't be told the time.
+    let now = jsonwebtoken::get_current_timestamp();
+    let token = token(&signer, now);
+    let mut group = criterion.benchmark_group("token/2048");
+
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let signature = BASE64URL.decode(signature).unwrap();
+    let components = RsaPublicKeyComponents { n: signer.modulus(), e: &[1, 0, 1] };
+    let bare = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).unwrap();
+    group.bench_function("bare", |bencher| {
+        bencher.iter(|| bare.verify_sig(black_box(input.as_bytes()), black_box(&signature)).unwrap());
+    });
+
+    let issuer = Issuer::parse(ISSUER).unwrap();
+    let parties = AuthorizedParties::parse(["https://app.example.com"]).unwrap();
+    let verifier = Verifier::new(Policy::new(issuer.clone(), parties, MissingAzp::Refuse));
     let jwks = format!(
         r#"{{"keys":[{{"kty":"RSA","use":"sig","alg":"RS256","kid":"ins_bench","e":"AQAB","n":"{}"}}]}}"#,
         BASE64URL.encode(signer.modulus())
     );
-    let issuer = Issuer::parse("https://clerk.example.com").unwrap();
-    let parties = AuthorizedParties::parse(["https://app.example.com"]).unwrap();
-    let verifier = Verifier::new(Policy::new(issuer.clone(), parties, MissingAzp::Refuse));
-    let now = UnixTime::from_secs(NOW);
-
-    let mut group = criterion.benchmark_group("token/2048");
-    for (name, rsa) in [("aws-lc", &AwsLcRsa as &dyn Rsa), ("own", &OwnRsa)] {
+    for (name, rsa) in [("doorward", &AwsLcRsa as &dyn Rsa), ("doorward, own RSA", &OwnRsa)] {
         let keys = KeySet::from_jwks(&issuer, &Jwks::parse(jwks.as_bytes()).unwrap(), rsa);
         group.bench_function(name, |bencher| {
             let mut buffer = TokenBuffer::new();
             bencher.iter(|| {
                 let screened = verifier.screen(black_box(&token), &mut buffer).unwrap();
-                verifier.verify(&screened, &keys, now).unwrap()
+                verifier.verify(&screened, &keys, UnixTime::from_secs(now)).unwrap()
             });
         });
     }
-    group.bench_function("screened only", |bencher| {
+    group.bench_function("doorward, screened only", |bencher| {
         let mut buffer = TokenBuffer::new();
         bencher.iter(|| {
             verifier.screen(black_box(&token), &mut buffer).unwrap();
         });
     });
+
+    let key = jsonwebtoken::DecodingKey::from_rsa_raw_components(signer.modulus(), &[1, 0, 1]);
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    validation.set_issuer(&[ISSUER]);
+    validation.validate_nbf = true;
+    group.bench_function("jsonwebtoken", |bencher| {
+        bencher.iter(|| jsonwebtoken::decode::<SessionClaims>(black_box(&token), &key, &validation).unwrap());
+    });
+
+    let key = RS256PublicKey::from_components(signer.modulus(), &[1, 0, 1]).unwrap();
+    group.bench_function("jwt-simple", |bencher| {
+        bencher.iter(|| {
+            let options = VerificationOptions {
+                allowed_issuers: Some([ISSUER.to_owned()].into()),
+                ..VerificationOptions::default()
+            };
+            key.verify_token::<OwnClaims>(black_box(&token), Some(options)).unwrap()
+        });
+    });
+}
+
+/// What a backend wants to know of a session, as one that uses jsonwebtoken declares it.
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "made by the library, and read by nobody here")]
+struct SessionClaims {
+    iss: String,
+    sub: String,
+    exp: u64,
+    iat: u64,
+    nbf: u64,
+    azp: String,
+    sid: String,
+    sts: String,
+    v: u8,
+    fea: String,
+    pla: String,
+    fva: [i64; 2],
+    o: OrganizationClaim,
+}
+
+/// The same for jwt-simple, which reads the registered claims by itself.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct OwnClaims {
+    azp: String,
+    sid: String,
+    sts: String,
+    v: u8,
+    fea: String,
+    pla: String,
+    fva: [i64; 2],
+    o: OrganizationClaim,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct OrganizationClaim {
+    id: String,
+    slg: String,
+    rol: String,
+    per: String,
+    fpm: String,
 }
 
 /// A session token in the second format with an organization: about a kilobyte, as Clerk's are.
-fn token(signer: &Signer) -> String {
+fn token(signer: &Signer, now: u64) -> String {
     let header = r#"{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"ins_bench","typ":"JWT"}"#;
     let claims = format!(
-        r#"{{"azp":"https://app.example.com","exp":{},"fea":"o:invoices,o:reports,u:profile","fva":[3,-1],"iat":{NOW},"iss":"https://clerk.example.com","jti":"0c7f4be5a2f1d8e39b60","nbf":{},"o":{{"fpm":"3,1","id":"org_2sYxR8kTfWq0aBcDeFgHiJkLmNo","per":"read,write","rol":"admin","slg":"example-works"}},"pla":"o:business","sid":"sess_2tZyS9lUgXr1bCdEfGhIjKlMnOp","sts":"active","sub":"user_2rXwQ7jSeVp9zAbCdEfGhIjKlMn","v":2}}"#,
-        NOW + 60,
-        NOW - 10
+        r#"{{"azp":"https://app.example.com","exp":{},"fea":"o:invoices,o:reports,u:profile","fva":[3,-1],"iat":{now},"iss":"{ISSUER}","jti":"0c7f4be5a2f1d8e39b60","nbf":{},"o":{{"fpm":"3,1","id":"org_2sYxR8kTfWq0aBcDeFgHiJkLmNo","per":"read,write","rol":"admin","slg":"example-works"}},"pla":"o:business","sid":"sess_2tZyS9lUgXr1bCdEfGhIjKlMnOp","sts":"active","sub":"user_2rXwQ7jSeVp9zAbCdEfGhIjKlMn","v":2}}"#,
+        now + 3000,
+        now - 10
     );
     let input = format!("{}.{}", BASE64URL.encode(header), BASE64URL.encode(claims));
     let signature = BASE64URL.encode(signer.sign(input.as_bytes()));
