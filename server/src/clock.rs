@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorward_verifier::UnixTime;
+use tokio::time::Instant;
 
 /// Tells the time to whatever must judge by it. A clock that is off by more than the clock skew turns good tokens
 /// away, or lets expired ones in.
@@ -17,9 +18,27 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where the time is told")]
     fn now(&self) -> UnixTime {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         UnixTime::default().plus(since_1970)
+    }
+}
+
+/// How long something takes. It knows no time of day.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Counts from now on.
+    #[expect(clippy::disallowed_methods, reason = "this is where the time is told")]
+    pub(crate) fn start() -> Stopwatch {
+        Stopwatch(Instant::now())
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::BoxError;
@@ -28,6 +27,7 @@ use warp::reply::with_header;
 
 use crate::app::App;
 use crate::body::BoundedBody;
+use crate::clock::Stopwatch;
 use crate::error::ApiError;
 use crate::metrics;
 use crate::proxy::{OverTls, Peer, TrustedProxies};
@@ -90,7 +90,7 @@ async fn measured<S>(
 where
     S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
 {
-    let (route, method, began) = (template(request.uri().path()), request.method().clone(), Instant::now());
+    let (route, method, began) = (template(request.uri().path()), request.method().clone(), Stopwatch::start());
     let context = TraceContext::of(request.headers());
     let response = trace_context::within(context, inner.oneshot(request)).await?;
     let problem = response.extensions().get::<ApiError>().map(ApiError::code);

@@ -1,5 +1,7 @@
 //! A warp server, and its parts, for backends behind Clerk: verified sessions and their users.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod app;
 pub mod auth;
 mod body;

@@ -10,8 +10,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use doorward_verifier::{MAX_LIFETIME, UnixTime};
-use tokio::time::Instant;
 
+use crate::clock::Stopwatch;
 use crate::store::{Note, NoteKind};
 use crate::user::{User, UserId};
 
@@ -87,7 +87,7 @@ struct Known {
     note: Note,
     /// When it was heard of. It is kept for as long as it lasts by a clock that nobody sets: one that is ahead for a
     /// while would drop it, and let a session in again when it is set right.
-    heard_at: Instant,
+    heard: Stopwatch,
 }
 
 impl Denials {
@@ -114,9 +114,9 @@ impl Denials {
                 continue;
             }
             news.extend(UserId::parse(&note.key));
-            known.insert(note.key.clone(), Known { denial, note, heard_at: Instant::now() });
+            known.insert(note.key.clone(), Known { denial, note, heard: Stopwatch::start() });
         }
-        known.retain(|_, known| known.heard_at.elapsed() < LASTS);
+        known.retain(|_, known| known.heard.elapsed() < LASTS);
         self.count.store(known.len(), Ordering::Release);
         news
     }

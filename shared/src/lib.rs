@@ -44,6 +44,8 @@
 //! let policy = Policy::new(Issuer::parse("https://clerk.example.com").unwrap());
 //! ```
 
+#![warn(clippy::disallowed_methods)]
+
 mod base64;
 mod base64url;
 mod claims;

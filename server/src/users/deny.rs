@@ -3,10 +3,11 @@
 use std::sync::{Arc, Weak};
 
 use doorward_verifier::Principal;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{Directory, UserError};
+use crate::clock::Stopwatch;
 use crate::revocation::{Denial, READ_EVERY};
 use crate::store::{Mark, NoteKind, Saved, StoreError};
 use crate::user::{User, UserId};
@@ -73,7 +74,7 @@ impl Directory {
 pub(super) async fn read_denials_for_ever(directory: Weak<Directory>, mut mark: Option<Mark>) {
     let mut ticks = interval(READ_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut swept = Instant::now();
+    let mut swept = Stopwatch::start();
     loop {
         ticks.tick().await;
         let Some(directory) = directory.upgrade() else { return };
@@ -82,7 +83,7 @@ pub(super) async fn read_denials_for_ever(directory: Weak<Directory>, mut mark: 
             mark = directory.read_denials(mark).await.ok().or(mark);
         }
         if swept.elapsed() >= SWEEP_EVERY {
-            swept = Instant::now();
+            swept = Stopwatch::start();
             sweep(&directory).await;
         }
     }
