@@ -124,6 +124,7 @@ async fn a_request_without_one_bearer_header_is_refused_by_its_code() {
         ("token-missing", vec!["Bearer".to_owned()]),
         ("authorization-malformed", vec![format!("Bearer {token}"), format!("Bearer {token}")]),
         ("authorization-malformed", vec![format!("Bearer {token}, Bearer {token}")]),
+        ("malformed-base64url", vec![format!("Bearer é{token}")]),
     ] {
         let mut request = server.request(Method::GET, ME);
         for value in values {
@@ -132,6 +133,11 @@ async fn a_request_without_one_bearer_header_is_refused_by_its_code() {
         let refused = Answer::of(request.send().await.unwrap()).await;
         assert_eq!((refused.status, refused.code().as_str()), (401, code));
     }
+    let no_text = [b"Bearer \xff".as_slice(), token.as_bytes()].concat();
+    let request =
+        server.request(Method::GET, ME).header(AUTHORIZATION, HeaderValue::from_bytes(&no_text).unwrap());
+    let refused = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!((refused.status, refused.code().as_str()), (401, "authorization-malformed"));
     let lower = server.request(Method::GET, ME).header(AUTHORIZATION, format!("bEARER {token}"));
     assert_eq!(lower.send().await.unwrap().status(), 200);
 }
@@ -280,7 +286,7 @@ async fn headers_beyond_the_limit_are_refused() {
     assert_eq!(with(70 * 1024).await.status, 431);
     let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
     let answer = raw(&server, &format!("GET /health HTTP/1.1\r\nhost: a\r\n{many}\r\n")).await;
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("headers-too-large"), "{answer}");
 }
 
 #[tokio::test]
@@ -310,6 +316,14 @@ async fn each_path_names_the_methods_that_it_has() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let (issuer, server) = start().await;
+    assert_eq!(server.get("/api/auth/me/", Some(&issuer.token())).await.status, 200);
+    let answer = Answer::of(server.request(Method::DELETE, "/api/auth/me/").send().await.unwrap()).await;
+    assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD, PATCH, OPTIONS"));
 }
 
 #[tokio::test]

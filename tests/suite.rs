@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod attack;
 mod cli;
 mod clock_jumps;
 mod compose;

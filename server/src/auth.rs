@@ -160,10 +160,10 @@ impl Presented {
         &self.headers
     }
 
-    /// As the engine reads it. A value that is not text is an empty one.
+    /// As the engine reads it. A value that is not text is no credential, which is not the same as none.
     fn request(&self) -> Request<'_> {
-        let headers =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+        let text = |value| str::from_utf8(value).unwrap_or("\u{fffd}");
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes())));
         Request::new(self.method.as_str(), &self.path, headers)
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
+/// How long a connection that was told to make room is waited for before another is.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// The connections that are open. When there is no room for another, the one that has been open longest without a
 /// request under way is closed: whoever keeps connections idle keeps nobody out.
 #[derive(Debug)]
@@ -50,17 +53,27 @@ impl Connections {
     }
 
     /// Waits for a place, having another connection make room where there is none.
-    pub(crate) async fn place(self: &Arc<Self>) -> Option<Place> {
-        if self.room.available_permits() == 0 {
-            self.make_room();
-        }
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok()?;
+    pub(crate) async fn place(self: &Arc<Self>) -> Place {
+        let permit = self.permit().await;
         let connection = Arc::new(Connection { under_way: watch::Sender::new(0), makes_room: Notify::new() });
         let mut open = self.open();
         open.next += 1;
         let number = open.next;
         open.connections.insert(number, Arc::clone(&connection));
-        Some(Place { connections: Arc::clone(self), number, connection, _permit: permit })
+        Place { connections: Arc::clone(self), number, connection, _permit: permit }
+    }
+
+    /// Where all are busy, it is looked again and again for one that no longer is.
+    async fn permit(&self) -> OwnedSemaphorePermit {
+        loop {
+            if self.room.available_permits() == 0 {
+                self.make_room();
+            }
+            let permit = timeout(LOOK_AGAIN, Arc::clone(&self.room).acquire_owned()).await;
+            if let Ok(Ok(permit)) = permit {
+                return permit;
+            }
+        }
     }
 
     fn make_room(&self) {
@@ -128,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_idle_connection_makes_room() {
         let connections = Connections::new(2);
-        let (busy, idle) = (connections.place().await.unwrap(), connections.place().await.unwrap());
+        let (busy, idle) = (connections.place().await, connections.place().await);
         let _request = busy.request();
         let waiting = tokio::spawn({
             let connections = Arc::clone(&connections);
@@ -136,15 +149,31 @@ mod tests {
         });
         idle.must_make_room().await;
         drop(idle);
-        let third = waiting.await.unwrap().unwrap();
+        let third = waiting.await.unwrap();
         assert!(timeout(Duration::from_millis(1), busy.must_make_room()).await.is_err());
         drop((busy, third));
         connections.closed().await;
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_busy_makes_room_when_it_no_longer_is() {
+        let connections = Connections::new(1);
+        let busy = connections.place().await;
+        let request = busy.request();
+        let waiting = tokio::spawn({
+            let connections = Arc::clone(&connections);
+            async move { connections.place().await }
+        });
+        assert!(timeout(LOOK_AGAIN * 5, busy.must_make_room()).await.is_err());
+        drop(request);
+        busy.must_make_room().await;
+        drop(busy);
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_no_request_was_under_way_for_a_time() {
-        let place = Connections::new(1).place().await.unwrap();
+        let place = Connections::new(1).place().await;
         let span = Duration::from_secs(30);
         let request = place.request();
         assert!(timeout(span * 10, place.idle_for(span)).await.is_err());

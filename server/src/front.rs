@@ -36,6 +36,8 @@ use crate::trace_context::{self, TraceContext};
 
 /// All headers of a request together: twice what a browser's cookies and a token come to.
 const MAX_HEADER_BYTES: usize = 40 * 1024;
+/// A browser behind two proxies sends about forty.
+const MAX_HEADERS: usize = 128;
 /// A profile is a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A user's webhook event has their metadata in it, which Clerk lets grow to a few dozen kB.
@@ -90,7 +92,8 @@ async fn measured<S>(
 where
     S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
 {
-    let (route, method, began) = (template(request.uri().path()), request.method().clone(), Stopwatch::start());
+    let (route, method, began) =
+        (template(request.uri().path()), request.method().clone(), Stopwatch::start());
     let context = TraceContext::of(request.headers());
     let response = trace_context::within(context, inner.oneshot(request)).await?;
     let problem = response.extensions().get::<ApiError>().map(ApiError::code);
@@ -203,11 +206,16 @@ impl Gate {
     {
         let peer = request.extensions().get::<Peer>().copied();
         let over_tls = request.extensions().get::<OverTls>().is_some();
+        let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         let is_https = over_tls || peer.is_some_and(|peer| self.proxies.is_https(peer, request.headers()));
         let mut response = match self.admit(&request, is_https) {
             Ok(limit) => pass_on(request, limit, routes).await,
             Err(refusal) => refusal.into_response(),
         };
+        if is_chunked {
+            // RFC 9112 section 6.3: where there was a Content-Length as well, what comes next may be anybody's.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if is_https {
             // RFC 6797 section 7.2: never over http.
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -218,18 +226,19 @@ impl Gate {
 
     /// How long the body may be, if the request may pass.
     fn admit(&self, request: &Request<Incoming>, is_https: bool) -> Result<usize, ApiError> {
-        let path = request.uri().path();
+        let (path, headers) = (request.uri().path(), request.headers());
         // CONNECT names a host alone (RFC 9112 section 3.2.3), for which warp has no path.
         if !path.starts_with('/') {
             return Err(ApiError::new(Code::NotFound));
         }
-        if header_bytes(request.headers()) > MAX_HEADER_BYTES {
+        if headers.len() > MAX_HEADERS || header_bytes(headers) > MAX_HEADER_BYTES {
             return Err(ApiError::new(Code::HeadersTooLarge));
         }
-        if self.production && !is_https && !routes::on_plain_http(path) {
+        let endpoint = template(path);
+        if self.production && !is_https && !routes::on_plain_http(endpoint) {
             return Err(ApiError::new(Code::HttpsRequired));
         }
-        let limit = if path == routes::WEBHOOK { MAX_WEBHOOK_BYTES } else { MAX_BODY_BYTES };
+        let limit = if endpoint == routes::WEBHOOK { MAX_WEBHOOK_BYTES } else { MAX_BODY_BYTES };
         if request.body().size_hint().lower() > limit as u64 {
             return Err(ApiError::new(Code::BodyTooLarge));
         }

@@ -34,6 +34,11 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 const MAX_STREAMS: u32 = 100;
 /// hyper's own bound on a request's head. Above the server's, so that what lies between is answered in full.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// hyper's own bound on the number of headers over HTTP/1, for the same reason.
+const MAX_HEADERS: usize = 512;
+/// Over HTTP/2 the other end is asked this often whether it is there, and has as long to say so: longer than a server
+/// that has too much to do takes to read it.
+const PING_TIME: Duration = Duration::from_secs(60);
 /// Requests that are under way get this long when the server stops: docker waits for 10 s, Kubernetes for 30 s.
 const DRAIN_TIME: Duration = Duration::from_secs(9);
 /// When there are no more file descriptors, some are given back by then.
@@ -75,7 +80,7 @@ async fn accept(
     connections: &Arc<Connections>,
 ) -> io::Result<(TcpStream, Peer, Place)> {
     let (stream, address) = listener.accept().await?;
-    let place = connections.place().await.ok_or(io::ErrorKind::ResourceBusy)?;
+    let place = connections.place().await;
     stream.set_nodelay(true)?;
     Ok((stream, Peer(address), place))
 }
@@ -139,12 +144,18 @@ async fn speak(
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
+            .keep_alive_interval(PING_TIME)
+            .keep_alive_timeout(PING_TIME)
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_HEAD_BYTES as u32);
         drive(http2.serve_connection(stream, service), place, shutdown).await;
     } else {
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_header_size(MAX_HEAD_BYTES);
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS);
         drive(http1.serve_connection(stream, service), place, shutdown).await;
     }
 }

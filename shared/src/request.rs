@@ -19,7 +19,7 @@ pub use self::check::{Check, CookieAuth, PresentedToken, RequestVerifier};
 /// is no such header. The word may be in any case, one space follows it.
 ///
 /// Stricter than Clerk, which ignores other schemes and takes a token without a scheme: a header that is there and does
-/// not hold a token is refused, so that nothing else is asked instead. A value that is not text is given as `""`.
+/// not hold a token is refused, so that nothing else is asked instead. A value that is not text is given as U+FFFD.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ enum Header<'r> {
 
 impl<'r> Request<'r> {
     /// Picks what is needed. `url` is absolute or begins with the path; names of headers may be in any case; a value
-    /// that is not text is given as `""`.
+    /// that is not text is given as U+FFFD, which is no credential and no origin.
     pub fn new(
         method: &'r str,
         url: &'r str,
