@@ -51,7 +51,7 @@ fn a_publishable_key_alone_is_enough() {
         panic!("the CORS origins")
     };
     assert_eq!(parties.len(), 8);
-    assert_eq!(config.log.filter, "info");
+    assert_eq!(config.log.filter, "info,mongodb=warn");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod doctor;
 mod documents;
 mod failover;
 mod forward_auth;
+mod inspect;
 mod instances;
 mod keys;
 mod kill;

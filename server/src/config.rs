@@ -129,6 +129,8 @@ pub struct Http {
     pub tls: Option<TlsFiles>,
     /// Where `/metrics` is served.
     pub metrics_listen: Option<SocketAddr>,
+    /// The npm package whose engine the page `/inspect` runs.
+    pub inspector_dir: Option<PathBuf>,
 }
 
 impl Http {

@@ -23,13 +23,15 @@ use crate::user::{Change, UserId};
 
 /// Settings that hold here, too. All others say whose tokens are taken and where users are kept, which is what
 /// this command decides.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 13] = [
     "MISSING_AZP",
     "TEMPLATE_AUDIENCE",
     "COOKIE_AUTH",
     "CORS_ORIGINS",
     "BACKEND_CORS_ORIGINS",
     "CORS_EXTRA_ORIGINS",
+    "CLERK_WEBHOOK_SIGNING_SECRET",
+    "INSPECTOR_DIR",
     "STORE_STALE_SECS",
     "JWKS_HARD_AGE_SECS",
     "LOG_FORMAT",

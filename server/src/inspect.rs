@@ -1,6 +1,7 @@
 //! `doorward inspect`: why a token is accepted or refused.
 
 mod report;
+pub(crate) mod steps;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 mod docs;
 mod health;
+mod inspect;
 mod jwks;
 mod me;
 mod openapi;
@@ -42,6 +43,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("/.well-known/jwks.json", "GET, HEAD, OPTIONS"),
     ("/openapi.json", "GET, HEAD, OPTIONS"),
     ("/docs", "GET, HEAD, OPTIONS"),
+    ("/inspect", "GET, HEAD, OPTIONS"),
 ];
 
 /// The endpoints of this server, without an answer for what is none of them.
@@ -66,6 +68,8 @@ pub fn endpoints(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .or(openapi::get())
         .unify()
         .or(docs::get(app))
+        .unify()
+        .or(inspect::get(app))
         .unify();
     routes.boxed()
 }
@@ -75,14 +79,20 @@ pub fn answering_all(routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,
     routes.or(wrong_method()).unify().recover(|rejection| async move { rejected(&rejection) }).unify().boxed()
 }
 
+/// The endpoint of a path, and its methods. A slash at the end matches as well: see `warp::path::end`.
+fn endpoint(path: &str) -> Option<(&'static str, &'static str)> {
+    let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+    ENDPOINTS.iter().copied().find(|(known, _)| *known == path)
+}
+
 /// The endpoint of a path, for the log and for metrics: what is asked for beside them is anybody's text.
 pub(crate) fn template(path: &str) -> &'static str {
-    ENDPOINTS.iter().find(|(known, _)| *known == path).map_or("other", |(known, _)| known)
+    endpoint(path).map_or("other", |(known, _)| known)
 }
 
 /// Those who look after the server ask without TLS.
-pub(crate) fn on_plain_http(path: &str) -> bool {
-    matches!(path, "/health" | "/ready")
+pub(crate) fn on_plain_http(template: &str) -> bool {
+    matches!(template, "/health" | "/ready")
 }
 
 /// Whatever a handler came to, as an answer.
@@ -99,10 +109,8 @@ fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible
 /// A known path with a method that it has not.
 fn wrong_method() -> BoxedFilter<(Response,)> {
     let find = |path: FullPath| {
-        // A slash at the end matches as well: see `warp::path::end`.
-        let path = path.as_str().strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path.as_str());
-        let endpoint = ENDPOINTS.iter().find(|(known, _)| *known == path);
-        let answer = endpoint.map(|(_, methods)| ApiError::method_not_allowed(methods).into_response());
+        let answer =
+            endpoint(path.as_str()).map(|(_, methods)| ApiError::method_not_allowed(methods).into_response());
         std::future::ready(answer.ok_or_else(reject::not_found))
     };
     warp::path::full().and_then(find).boxed()

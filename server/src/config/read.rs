@@ -177,6 +177,7 @@ fn http(reader: &mut Reader<'_>, production: bool) -> Option<Http> {
         trusted_proxies,
         tls,
         metrics_listen,
+        inspector_dir: reader.text("INSPECTOR_DIR").map(PathBuf::from),
     })
 }
 
@@ -359,13 +360,16 @@ fn debug_fallback(reader: &mut Reader<'_>) -> Option<bool> {
     Some(reader.word("DEBUG_FALLBACK", &words)? && debug?)
 }
 
+/// MongoDB's driver says at level info that it looks for a server, which the store says better.
+const DEFAULT_FILTER: &str = "info,mongodb=warn";
+
 fn log(reader: &mut Reader<'_>) -> Option<Log> {
     let json = reader.word("LOG_FORMAT", &[("human", false), ("json", true)]);
     let filter = reader.parsed("RUST_LOG", |text| EnvFilter::try_new(text).map(|_| text.to_owned()));
     let hash_user_ids = reader.word("LOG_USER_ID", &[("plain", false), ("hash", true)]);
     Some(Log {
         json: json?,
-        filter: filter.unwrap_or_else(|| "info".to_owned()),
+        filter: filter.unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
         hash_user_ids: hash_user_ids?,
     })
 }

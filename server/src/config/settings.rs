@@ -90,8 +90,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("TLS_PRIVATE_KEY", &[], "a PEM file of its key"),
     plain("METRICS_LISTEN", &[], "address and port for /metrics, loopback advised; none"),
+    plain(
+        "INSPECTOR_DIR",
+        &[],
+        "the npm package doorward, whose engine /inspect runs; node_modules/doorward or verifier-wasm/dist, if there",
+    ),
     plain("LOG_FORMAT", &[], "human or json; human"),
-    plain("RUST_LOG", &[], "what is logged; info"),
+    plain("RUST_LOG", &[], "what is logged; info,mongodb=warn"),
     plain("LOG_USER_ID", &[], "plain or hash; plain"),
     plain(
         "ALLOW",

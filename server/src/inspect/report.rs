@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::clock::rfc3339;
 use crate::config::Config;
 
+use super::steps::{STEPS, step_of};
+
 /// What came of it.
 pub(super) enum Verdict {
     Accepted(Box<Principal>),
@@ -18,16 +20,6 @@ pub(super) enum Verdict {
     /// The keys could not be had: why.
     Untold(String),
 }
-
-/// The checks, in their order, each up to the code that begins the next.
-const STEPS: [(&str, Option<Code>); 6] = [
-    ("form", Some(Code::WrongTyp)),
-    ("header", Some(Code::MissingIss)),
-    ("issuer", Some(Code::UnknownKid)),
-    ("key", Some(Code::WrongSignature)),
-    ("signature", Some(Code::MissingSub)),
-    ("claims", None),
-];
 
 /// The claims that are times.
 const TIMES: [&str; 3] = ["iat", "nbf", "exp"];
@@ -99,10 +91,10 @@ impl Report {
     /// How far the token came.
     fn steps(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let failed_at = self.code().map_or(STEPS.len(), step_of);
-        STEPS.iter().enumerate().map(move |(index, (name, _))| match index.cmp(&failed_at) {
-            std::cmp::Ordering::Less => (*name, "passed"),
-            std::cmp::Ordering::Equal => (*name, "failed"),
-            std::cmp::Ordering::Greater => (*name, "not reached"),
+        STEPS.iter().enumerate().map(move |(index, step)| match index.cmp(&failed_at) {
+            std::cmp::Ordering::Less => (step.name, "passed"),
+            std::cmp::Ordering::Equal => (step.name, "failed"),
+            std::cmp::Ordering::Greater => (step.name, "not reached"),
         })
     }
 
@@ -154,12 +146,6 @@ impl Report {
         writeln!(f, "\nclaims{standing}:\n{:#}", Value::Object(claims.clone()))?;
         self.times().try_for_each(|(name, date)| writeln!(f, "  {name}  {date}"))
     }
-}
-
-fn step_of(code: Code) -> usize {
-    let position = |code: Code| Code::ALL.iter().position(|other| *other == code).unwrap_or(usize::MAX);
-    let before = |end: Option<Code>| end.is_none_or(|end| position(code) < position(end));
-    STEPS.iter().position(|(_, end)| before(*end)).unwrap_or(STEPS.len())
 }
 
 fn policy(config: &Config) -> Value {

@@ -1,15 +1,18 @@
 //! `GET /openapi.json`: the endpoints, for programs.
 
 use doorward_verifier::Code;
+use http::header;
 use serde_json::{Value, json};
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::reply::{Reply, Response, json};
+use warp::reply::{Reply, Response, with_header};
 
 /// The route.
 pub(super) fn get() -> BoxedFilter<(Response,)> {
-    let document = document();
-    warp::path!("openapi.json").and(warp::get()).map(move || json(&document).into_response()).boxed()
+    let document = document().to_string();
+    let answer =
+        move || with_header(document.clone(), header::CONTENT_TYPE, "application/json").into_response();
+    warp::path!("openapi.json").and(warp::get()).map(answer).boxed()
 }
 
 /// The document, with what is only known elsewhere: the version, and every code.
@@ -25,4 +28,28 @@ pub(super) fn document() -> Value {
         }
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::ENDPOINTS;
+
+    #[test]
+    fn every_endpoint_is_documented_and_nothing_else_is() {
+        let document = document();
+        let documented = document["paths"].as_object().unwrap().iter().map(|(path, operations)| {
+            let methods = operations.as_object().unwrap().keys().map(|method| method.to_uppercase());
+            (path.clone(), methods.collect::<Vec<_>>())
+        });
+        let served = ENDPOINTS.iter().map(|(path, methods)| {
+            let methods = methods.split(", ").filter(|method| !["HEAD", "OPTIONS"].contains(method));
+            ((*path).to_owned(), methods.map(str::to_owned).collect())
+        });
+        let sorted = |mut endpoints: Vec<(String, Vec<String>)>| {
+            endpoints.sort();
+            endpoints
+        };
+        assert_eq!(sorted(documented.collect()), sorted(served.collect()));
+    }
 }
