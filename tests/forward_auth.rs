@@ -1,4 +1,4 @@
-//! Forward auth: real proxies ask doorward on behalf of a backend in Python.
+//! Real proxies in front: they ask doorward on behalf of a backend in Python, or end TLS for it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -54,11 +54,15 @@ impl Chain {
         let server = TestServer::start(&issuer, settings).await;
         let folder = tempfile::tempdir().unwrap();
         let (front, back) = (free_address(), free_address());
-        let backend =
-            Ended(Command::new("python3").arg(documented("backend.py")).arg(&back).spawn().unwrap());
+        let backend = Ended(
+            Command::new("python3").arg(documented("forward-auth", "backend.py")).arg(&back).spawn().unwrap(),
+        );
         let doorward = server.url.trim_start_matches("http://");
-        let proxy =
-            Ended(proxy.spawn(folder.path(), &[(":8080", &front), (":8000", doorward), (":9000", &back)]));
+        let proxy = Ended(proxy.spawn(
+            "forward-auth",
+            folder.path(),
+            &[(":8080", &front), (":8000", doorward), (":9000", &back)],
+        ));
         let client = Client::builder().no_proxy().build().unwrap();
         answers(&back).await;
         answers(&front).await;
@@ -85,13 +89,13 @@ impl Chain {
 }
 
 impl Proxy {
-    /// Its documented configuration, with other addresses.
-    fn spawn(self, folder: &Path, addresses: &[(&str, &str)]) -> Child {
+    /// Its documented configuration for this use, with other addresses.
+    fn spawn(self, usage: &str, folder: &Path, addresses: &[(&str, &str)]) -> Child {
         let name = match self {
             Proxy::Nginx => "nginx.conf",
             Proxy::Caddy => "Caddyfile",
         };
-        let mut text = fs::read_to_string(documented(name)).unwrap();
+        let mut text = fs::read_to_string(documented(usage, name)).unwrap();
         for (documented, address) in addresses {
             text = text.replace(&format!("127.0.0.1{documented}"), address);
         }
@@ -108,6 +112,7 @@ impl Proxy {
         // Caddy keeps its state in the home folder.
         command.env("HOME", folder).env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
         command
+            .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -115,8 +120,8 @@ impl Proxy {
     }
 }
 
-fn documented(name: &str) -> String {
-    format!("{}/forward-auth/{name}", env!("CARGO_MANIFEST_DIR"))
+fn documented(usage: &str, name: &str) -> String {
+    format!("{}/{usage}/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Programs that take no port 0 get one that was free a moment ago.
@@ -216,6 +221,49 @@ async fn takes_cookies(proxy: Proxy) {
     );
 }
 
+/// In production, behind a proxy that ends TLS.
+async fn ends_tls(proxy: Proxy) {
+    let production = [
+        ("ENVIRONMENT", "production"),
+        ("ALLOW", "test keys in production, data that is lost with the container"),
+        ("CORS_ORIGINS", "https://app.example.com"),
+        ("AUTHORIZED_PARTIES", "any party"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let issuer = TestIssuer::start().await;
+    let server = TestServer::start(&issuer, &production).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pair = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(folder.path().join("certificate.pem"), pair.cert.pem()).unwrap();
+    fs::write(folder.path().join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
+    let (front, doorward) = (free_address(), server.url.trim_start_matches("http://"));
+    let addresses = [(":8443", front.as_str()), (":8000", doorward)];
+    let _proxy = Ended(proxy.spawn("reverse-proxy", folder.path(), &addresses));
+    answers(&front).await;
+    let certificate = reqwest::Certificate::from_pem(pair.cert.pem().as_bytes()).unwrap();
+    let client = Client::builder().no_proxy().tls_certs_only([certificate]).build().unwrap();
+    let me = |headers: &[(&'static str, &'static str)]| {
+        let mut request = client.get(format!("https://{front}/api/auth/me")).bearer_auth(issuer.token());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        async move { Answer::of(request.send().await.unwrap()).await }
+    };
+    for headers in [&[][..], &[("x-forwarded-proto", "http"), ("x-forwarded-for", "192.0.2.1")]] {
+        let answer = me(headers).await;
+        assert_eq!(answer.status, 200, "{proxy:?} {headers:?}: {answer:?}");
+        assert!(answer.header("strict-transport-security").starts_with("max-age="), "{proxy:?}: {answer:?}");
+    }
+    // 30 kB of cookies, which is more than proxies take of themselves, get through; more is refused with a code.
+    let cookies = |bytes: usize| {
+        let request = client.get(format!("https://{front}/health")).header("cookie", "a".repeat(bytes));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(cookies(30 * 1024).await, 200, "{proxy:?}");
+    let around = server.get("/api/auth/me", Some(&issuer.token())).await;
+    assert_eq!((around.status, around.code().as_str()), (403, "https-required"), "{proxy:?}");
+}
+
 macro_rules! for_each_proxy {
     ($($name:ident: $case:ident),*) => {
         mod nginx { $( #[tokio::test] #[ignore = "wants nginx: tests/run proxies"]
@@ -230,5 +278,6 @@ for_each_proxy! {
     what_a_client_says_of_itself_is_overwritten: overwrites,
     a_store_that_is_away_stops_nobody: goes_on,
     what_cannot_be_told_is_503: cannot_tell,
-    a_write_by_cookie_wants_an_origin: takes_cookies
+    a_write_by_cookie_wants_an_origin: takes_cookies,
+    tls_ends_there_in_production: ends_tls
 }
