@@ -179,3 +179,26 @@ install_nginx() { apt_install nginx-light && without_service nginx; }
 has_caddy() { has_command caddy; }
 hint_caddy() { echo "Caddy 2.6 or later: apt-get install caddy"; }
 install_caddy() { apt_install caddy && without_service caddy; }
+
+has_openssl() { has_command openssl; }
+hint_openssl() { echo "openssl: apt-get install openssl"; }
+install_openssl() { apt_install openssl; }
+
+has_slowhttptest() { has_command slowhttptest; }
+hint_slowhttptest() { echo "slowhttptest: apt-get install slowhttptest"; }
+install_slowhttptest() { apt_install slowhttptest; }
+
+has_h2load() { has_command h2load; }
+hint_h2load() { echo "h2load: apt-get install nghttp2-client"; }
+install_h2load() { apt_install nghttp2-client; }
+
+has_schemathesis() { has_command schemathesis; }
+hint_schemathesis() { echo "schemathesis 4, of PyPI: pip install schemathesis"; }
+install_schemathesis() {
+    has_python || install_python
+    python3 -m venv "$tools/schemathesis"
+    "$tools/schemathesis/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --requirement tests/runner/schemathesis.txt
+    mkdir -p "$tools/bin"
+    ln -sf ../schemathesis/bin/schemathesis "$tools/bin/schemathesis"
+}
