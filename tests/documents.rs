@@ -108,3 +108,36 @@ fn the_readme_lists_every_log_line_of_the_guide() {
     }
     assert_eq!(listed.len(), lines.len());
 }
+
+/// The texts of the lines that `text` writes at level info or above, up to the first value in each.
+fn log_lines(text: &str) -> Vec<String> {
+    let calls = ["info!(", "warn!(", "error!("].into_iter().flat_map(|name| text.split(name).skip(1));
+    let literal = |call: &str| {
+        let call = call.split(");").next().unwrap_or_default();
+        let line = call.rsplit('"').nth(1).unwrap_or_default();
+        line.split('{').next().unwrap_or_default().trim_end().to_owned()
+    };
+    calls.map(literal).filter(|line| !line.is_empty()).collect()
+}
+
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.extension() {
+            None => sources(&path),
+            Some(kind) if kind == "rs" => vec![fs::read_to_string(&path).unwrap()],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_other_log_line_is_explained() {
+    let operating = fs::read_to_string(document("docs/operating.md")).unwrap();
+    let explained = first_cells(block(&operating, "log lines")).join("\n");
+    let written: Vec<String> =
+        sources(&document("server/src")).iter().flat_map(|text| log_lines(text)).collect();
+    assert!(written.len() > 25, "{written:?}");
+    let missing: Vec<&String> = written.iter().filter(|line| !explained.contains(line.as_str())).collect();
+    assert!(missing.is_empty(), "not in docs/operating.md: {missing:?}");
+}

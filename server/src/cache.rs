@@ -13,10 +13,10 @@ use arc_swap::ArcSwapOption;
 use doorward_verifier::UnixTime;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::envelope::{Envelope, MAX_VALUE_BYTES};
 use crate::record::Record;
 use crate::sled_folder::{HeldFolder, SledError, SledFolder};
@@ -309,13 +309,13 @@ impl Cache {
 }
 
 async fn reopen_for_ever(cache: Weak<Cache>) {
-    let mut compacted: Option<Instant> = None;
+    let mut compacted: Option<Stopwatch> = None;
     loop {
         let Some(open) = cache.upgrade().filter(|cache| !cache.closed.load(Ordering::SeqCst)) else {
             return;
         };
         if compacted.is_none_or(|compacted| compacted.elapsed() >= COMPACT_EVERY) {
-            compacted = Some(Instant::now());
+            compacted = Some(Stopwatch::start());
             open.compact().await;
         }
         drop(open);
