@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::record::Record;
-use doorward::store::{Saved, Store};
+use doorward::store::{Saved, Store, StoreError};
 use doorward::user::{Change, Identity, ProfileChange, User, UserId};
 use doorward_verifier::UnixTime;
 use mongodb::bson::oid::ObjectId;
@@ -71,10 +71,23 @@ fn id(number: usize) -> UserId {
     UserId::parse(&format!("user_{number:04}")).unwrap()
 }
 
+/// On a machine with much to do a database does not always answer in time.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        match ask().await {
+            Err(StoreError::Away { .. } | StoreError::Busy) if began.elapsed() < Duration::from_secs(60) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            outcome => return outcome.unwrap(),
+        }
+    }
+}
+
 async fn all(store: &dyn Store) -> Vec<Record> {
     let (mut records, mut after) = (Vec::new(), None);
     loop {
-        let page = store.page(after.as_ref(), 100).await.unwrap();
+        let page = patiently(async || store.page(after.as_ref(), 100).await).await;
         records.extend(page.records);
         match page.last {
             Some(last) => after = Some(last),
@@ -88,7 +101,8 @@ async fn filled(setup: &Setup, kind: Kind) -> Fixture {
     let fixture = Fixture::new(kind);
     let store = fixture.open().await;
     for number in 0..230 {
-        assert_eq!(store.save(None, &setup.user(number)).await.unwrap(), Saved::Written);
+        // Overtaken by itself, where an answer did not come in time.
+        patiently(async || store.save(None, &setup.user(number)).await).await;
     }
     store.close().await.unwrap();
     fixture
@@ -227,18 +241,9 @@ async fn a_backfill_that_was_killed_goes_on_where_it_was() {
     for kind in LASTING {
         let fixture = Fixture::new(kind);
         let environment = setup.environment(&fixture);
-        setup.issuer.clerk.be(Mood::Well);
-        let asked = setup.issuer.clerk.lists().len();
-        // The third list comes slowly enough to be killed in.
-        let (clerk, began) = (setup.issuer.clerk.clone(), std::time::Instant::now());
-        let watching = tokio::spawn(async move {
-            while clerk.lists().len() < asked + 1 && began.elapsed() < Duration::from_secs(60) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            clerk.be(Mood::Hangs);
-        });
+        setup.issuer.clerk.be(Mood::HangsAfterLists(setup.issuer.clerk.lists().len() + 1));
         let running = Running::spawn(fixture.folder(), &borrowed(&environment), &["users", "import"]);
-        watching.await.unwrap();
+        let began = std::time::Instant::now();
         let state = fixture.folder().join("import.json");
         while !state.exists() {
             assert!(began.elapsed() < Duration::from_secs(60), "{:?}", running.err());
@@ -248,7 +253,7 @@ async fn a_backfill_that_was_killed_goes_on_where_it_was() {
         let listed = serde_json::from_slice::<Value>(&std::fs::read(&state).unwrap()).unwrap()["listed"]
             .as_u64()
             .unwrap();
-        assert!((100..=200).contains(&listed), "{listed}");
+        assert_eq!(listed, 100);
         setup.issuer.clerk.be(Mood::Well);
         let ended = setup.users(&fixture, &["import"]).await;
         assert!(ended.err.contains(&format!("going on after {listed} users")), "{ended:?}");
@@ -283,7 +288,7 @@ async fn what_the_store_and_clerk_do_not_agree_on_is_told_and_put_right() {
         assert!(told.contains("missing at Clerk: user_0002"), "{told}");
         assert!(!told.contains("example.com"), "what people are called is nobody's here: {told}");
         let store = fixture.open().await;
-        let email = store.load(&id(1)).await.unwrap().unwrap().email().map(str::to_owned);
+        let email = patiently(async || store.load(&id(1)).await).await.unwrap().email().map(str::to_owned);
         assert_eq!(email.as_deref(), Some("person-1@example.com"), "a dry run");
         store.close().await.unwrap();
         let kept = setup.users(&fixture, &["import"]).await;
@@ -292,7 +297,7 @@ async fn what_the_store_and_clerk_do_not_agree_on_is_told_and_put_right() {
         let erased = setup.users(&fixture, &["import", "--erase-missing"]).await;
         assert_eq!(counted(succeeded(&erased), "of them erased"), 1);
         let store = fixture.open().await;
-        let gone = store.load(&id(2)).await.unwrap().unwrap();
+        let gone = patiently(async || store.load(&id(2)).await).await.unwrap();
         assert!(gone.deleted_at.is_some() && gone.email().is_none(), "{gone:?}");
         store.close().await.unwrap();
         let again = setup.users(&fixture, &["import"]).await;
@@ -312,11 +317,10 @@ async fn a_clerk_that_says_wait_is_waited_for_and_one_that_refuses_the_key_is_no
     fill_clerk(&setup, 1);
     let fixture = Fixture::new(Kind::Embedded);
     let environment = setup.environment(&fixture);
-    setup.issuer.clerk.be(Mood::Status(429, "retry-after: 1\r\n"));
-    let mut running = Running::spawn(fixture.folder(), &borrowed(&environment), &["users", "import"]);
-    running.logged("answers 429; asking again in 1 s").await;
-    setup.issuer.clerk.be(Mood::Well);
-    running.printed("1 users at Clerk").await;
+    setup.issuer.clerk.be(Mood::StatusUntil(2, 429, "retry-after: 1\r\n"));
+    let ended = run(fixture.folder(), &borrowed(&environment), &["users", "import"]).await;
+    assert_eq!(counted(succeeded(&ended), "users at Clerk"), 1);
+    assert_eq!(ended.err.matches("answers 429; asking again in 1 s").count(), 2, "{ended:?}");
     for (mood, words) in
         [(Mood::Status(401, ""), "answers 401"), (Mood::Says("{}"), "answers with something else")]
     {
@@ -381,7 +385,7 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
         let store = fixture.open().await;
         // One of them has signed in already.
         let signed_in = User::new(id(1), &setup.issuer.url(), NOON).after(&[Change::Seen], NOON).unwrap();
-        store.save(None, &signed_in).await.unwrap();
+        patiently(async || store.save(None, &signed_in).await).await;
 
         let dry = setup.users(&fixture, &["adopt"]).await;
         assert_eq!(counted(succeeded(&dry), "to be linked"), 2, "{dry:?}");
@@ -397,7 +401,7 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
         assert_eq!(first.get_datetime("created_at").unwrap().timestamp_millis(), 1_600_000_000_000);
         assert_eq!(first.get_str("name").unwrap(), "Ada Lovelace", "what Clerk says wins");
         assert!(!first.contains_key("password_hash"));
-        let second = store.load(&id(1)).await.unwrap().unwrap();
+        let second = patiently(async || store.load(&id(1)).await).await.unwrap();
         assert!(!second.is_active, "whoever was deactivated stays so");
         assert_eq!(second.last_login_at, signed_in.last_login_at);
         let old = users.find_one(doc! { "_id": documents[0].get_object_id("_id").unwrap() }).await.unwrap();
@@ -407,7 +411,7 @@ async fn older_records_are_linked_by_verified_address_after_a_dry_run() {
         let again = setup.users(&fixture, &["adopt", "--write"]).await;
         assert_eq!((counted(succeeded(&again), "linked before"), counted(&again.out, "not linked")), (2, 6));
         // The record is one of ours: requests and webhooks go on from it.
-        let before = store.load(&id(0)).await.unwrap().unwrap();
+        let before = patiently(async || store.load(&id(0)).await).await.unwrap();
         let named = ProfileChange { username: None, name: Some("Countess".to_owned()) };
         let after = before.after(&[Change::Profile(named)], NOON).unwrap();
         assert_eq!(store.save(Some(&before), &after).await.unwrap(), Saved::Written);

@@ -38,6 +38,10 @@ pub enum Mood {
     SendsTo(String),
     /// As Clerk does, after a while.
     Slow(Duration),
+    /// As Clerk does, until it was asked for so many lists of users; from then on it hangs.
+    HangsAfterLists(usize),
+    /// With this status and these header lines so often, and then as Clerk does.
+    StatusUntil(usize, u16, &'static str),
 }
 
 #[derive(Debug, Default)]
@@ -177,7 +181,9 @@ impl FakeClerk {
         let head = read_head(&mut stream).await?;
         let mood = self.count(&head);
         match mood {
-            Mood::Well => stream.write_all(self.answer(&head).as_bytes()).await,
+            Mood::Well | Mood::HangsAfterLists(_) | Mood::StatusUntil(..) => {
+                stream.write_all(self.answer(&head).as_bytes()).await
+            }
             Mood::Hangs => {
                 tokio::time::sleep(Duration::from_secs(600)).await;
                 Ok(())
@@ -226,7 +232,15 @@ impl FakeClerk {
             state.jwks_requests += 1
         }
         state.last_head = head.to_owned();
-        state.mood.clone()
+        let lists = state.lists.len();
+        match &mut state.mood {
+            Mood::HangsAfterLists(most) if lists > *most => Mood::Hangs,
+            Mood::StatusUntil(left @ 1.., status, lines) => {
+                *left -= 1;
+                Mood::Status(*status, lines)
+            }
+            mood => mood.clone(),
+        }
     }
 
     fn answer(&self, head: &str) -> String {
