@@ -96,11 +96,11 @@ async fn all(store: &dyn Store) -> Vec<Record> {
     }
 }
 
-/// A store with 230 users, closed.
+/// A store with 120 users, closed.
 async fn filled(setup: &Setup, kind: Kind) -> Fixture {
     let fixture = Fixture::new(kind);
     let store = fixture.open().await;
-    for number in 0..230 {
+    for number in 0..120 {
         // Overtaken by itself, where an answer did not come in time.
         patiently(async || store.save(None, &setup.user(number)).await).await;
     }
@@ -130,19 +130,19 @@ async fn an_export_is_imported_again_into_every_store() {
         let path = file.to_str().unwrap();
         let ended = setup.users(&from, &["export", path]).await;
         succeeded(&ended);
-        assert!(ended.err.contains("230 records were written"), "{ended:?}");
+        assert!(ended.err.contains("120 records were written"), "{ended:?}");
         for other in LASTING {
             let to = Fixture::new(other);
             let dry = setup.users(&to, &["import", path, "--dry-run"]).await;
-            assert_eq!(counted(succeeded(&dry), "to be written"), 230, "{kind:?} to {other:?}");
+            assert_eq!(counted(succeeded(&dry), "to be written"), 120, "{kind:?} to {other:?}");
             let ended = setup.users(&to, &["import", path]).await;
-            assert_eq!(counted(succeeded(&ended), "written"), 230, "{kind:?} to {other:?}");
+            assert_eq!(counted(succeeded(&ended), "written"), 120, "{kind:?} to {other:?}");
             let (one, two) = (from.open().await, to.open().await);
             assert_eq!(all(&*two).await, all(&*one).await, "{kind:?} to {other:?}");
             one.close().await.unwrap();
             two.close().await.unwrap();
             let again = setup.users(&to, &["import", path]).await;
-            assert_eq!(counted(succeeded(&again), "there already"), 230, "{kind:?} to {other:?}");
+            assert_eq!(counted(succeeded(&again), "there already"), 120, "{kind:?} to {other:?}");
             to.remove().await;
         }
         from.remove().await;
@@ -197,9 +197,9 @@ async fn a_running_server_answers_for_the_folder_that_it_holds() {
     setup.issuer.clerk.set_user(USER, "ada@example.com", 1_800_000_000_000);
     let import = setup.users(&fixture, &["import"]).await;
     assert_eq!(counted(succeeded(&import), "new here"), 1);
-    assert_eq!(counted(succeeded(&import), "not at Clerk any more"), 229, "one of them is erased");
+    assert_eq!(counted(succeeded(&import), "not at Clerk any more"), 119, "one of them is erased");
     let restored = setup.users(&fixture, &["import", path]).await;
-    assert_eq!(counted(succeeded(&restored), "there already"), 230);
+    assert_eq!(counted(succeeded(&restored), "there already"), 120);
     let token = setup.issuer.token_at(now(), json!({}));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let me: Value = client
