@@ -36,6 +36,7 @@ mod openapi;
 mod operations;
 mod outage;
 mod serve;
+mod sign_in;
 mod tls;
 mod transfer;
 mod users;

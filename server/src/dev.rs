@@ -200,10 +200,12 @@ fn welcome(
         "\n  curl -H \"Authorization: Bearer {token}\" http://{server}/api/auth/me\n\n\
          This token is good for ten minutes; another: doorward token --data-dir {}\n\
          The issuer answers at {}; for a frontend: CLERK_PUBLISHABLE_KEY={}\n\
+         and, where it uses Clerk's own code, NEXT_PUBLIC_CLERK_PROXY_URL=http://localhost:{}\n\
          Ctrl-C ends both.\n",
         shell_word(&data_dir.display().to_string()),
         issuer.issuer(),
         issuer.publishable_key(),
+        issuer.port(),
     ));
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 mod accounts;
 mod api;
+mod clients;
+mod environment;
 mod files;
+mod frontend;
 mod signing_key;
 
 use std::fs::File;
@@ -211,7 +214,7 @@ impl LocalIssuer {
         Ok(&self.instance.kid)
     }
 
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         let port = self.instance.issuer.rsplit_once(':').map_or("", |(_, port)| port);
         port.parse().unwrap_or(0)
     }

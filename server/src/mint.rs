@@ -19,6 +19,9 @@ const HEAD_START: Duration = Duration::from_secs(10);
 /// An expired token was good an hour ago: no clock skew saves it.
 const LONG_AGO: Duration = Duration::from_secs(3600);
 
+/// The `cat` of a session's own token, and of a handshake's.
+pub(crate) const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
+
 /// The `cat` of a token that came from a JWT template.
 const TEMPLATE_CATEGORY: &str = "cl_B7d4PD222AAA";
 

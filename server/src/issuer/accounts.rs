@@ -50,6 +50,22 @@ impl Account {
         })))
     }
 
+    /// The account of somebody who signed up with this address and has said nothing else yet.
+    pub(super) fn signed_up(id: &UserId, email: &str, now: UnixTime) -> Account {
+        let address_id = format!("idn_{}", id.as_str().trim_start_matches("user_"));
+        let said = json!({
+            "username": null, "first_name": null, "last_name": null,
+            "primary_email_address_id": address_id,
+            "email_addresses": [{
+                "id": address_id, "object": "email_address", "email_address": email,
+                "verification": { "status": "verified", "strategy": "email_code" },
+            }],
+        });
+        let mut account = Account::new(id, "", "", now);
+        account.0.extend(members(said));
+        account
+    }
+
     /// The object as the Backend API answers with it.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())

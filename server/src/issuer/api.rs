@@ -15,19 +15,21 @@ use warp::filters::BoxedFilter;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use super::{Account, IssuerError, LocalIssuer};
+use super::clients::Clients;
+use super::{Account, IssuerError, LocalIssuer, frontend};
 use crate::clock::Clock;
 use crate::mint::{Shape, mint};
 use crate::user::{Identity, UserId};
 
 /// No request to this API has a reason to be larger.
-const MAX_BODY_BYTES: u64 = 256 * 1024;
+pub(super) const MAX_BODY_BYTES: u64 = 256 * 1024;
 
 /// What every endpoint needs.
 #[derive(Clone)]
-struct Instance {
-    issuer: Arc<LocalIssuer>,
-    clock: Arc<dyn Clock>,
+pub(super) struct Instance {
+    pub(super) issuer: Arc<LocalIssuer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clients: Arc<Clients>,
     told: mpsc::UnboundedSender<Event>,
 }
 
@@ -43,13 +45,15 @@ pub enum Event {
 }
 
 /// An answer that is not the thing asked for, in Clerk's shape.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// The field of a form that is wrong.
+    field: Option<&'static str>,
 }
 
-type Answer = Result<Value, Refusal>;
+pub(super) type Answer = Result<Value, Refusal>;
 
 /// Answers like Clerk on this listener until `stop` comes to pass, and tells of what was changed through it.
 pub async fn serve(
@@ -59,7 +63,7 @@ pub async fn serve(
     told: mpsc::UnboundedSender<Event>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let routes = routes(Instance { issuer, clock, told });
+    let routes = routes(Instance { issuer, clock, clients: Arc::default(), told });
     warp::serve(routes).incoming(listener).graceful(stop).run().await;
 }
 
@@ -76,6 +80,7 @@ fn routes(instance: Instance) -> BoxedFilter<(Response,)> {
         create_session(&instance),
         session_token(&instance),
         revoke_session(&instance),
+        frontend::routes(&instance),
     ];
     let all = others.into_iter().fold(first, |routes, route| routes.or(route).unify().boxed());
     all.recover(nothing_here).unify().boxed()
@@ -305,7 +310,7 @@ impl Instance {
         Ok(json!({ "object": "token", "jwt": jwt }))
     }
 
-    fn session(&self, id: &UserId) -> Answer {
+    pub(super) fn session(&self, id: &UserId) -> Answer {
         let now = self.clock.now();
         let end = now.plus(Duration::from_secs(7 * 24 * 3600)).as_millis();
         Ok(json!({
@@ -322,7 +327,9 @@ impl Instance {
     }
 }
 
-fn with(instance: &Instance) -> impl Filter<Extract = (Instance,), Error = Infallible> + Clone + use<> {
+pub(super) fn with(
+    instance: &Instance,
+) -> impl Filter<Extract = (Instance,), Error = Infallible> + Clone + use<> {
     let instance = instance.clone();
     warp::any().map(move || instance.clone())
 }
@@ -349,32 +356,55 @@ fn answer(instance: Result<Instance, Refusal>, ask: impl FnOnce(&Instance) -> An
 }
 
 async fn nothing_here(_: Rejection) -> Result<Response, Infallible> {
-    let message = "this path, method or body is none that the local issuer has".to_owned();
-    Ok(Refusal { status: StatusCode::NOT_FOUND, code: "resource_not_found", message }.into_response())
+    Ok(Refusal::nothing_here().into_response())
 }
 
 impl Refusal {
-    fn no_such(what: &str, id: &str) -> Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal { status, code, message: message.into(), field: None }
+    }
+
+    pub(super) fn nothing_here() -> Refusal {
+        let message = "this path, method or body is none that the local issuer has";
+        Refusal::new(StatusCode::NOT_FOUND, "resource_not_found", message)
+    }
+
+    pub(super) fn no_such(what: &str, id: &str) -> Refusal {
         let message = format!("no {what} was found with id {id}");
-        Refusal { status: StatusCode::NOT_FOUND, code: "resource_not_found", message }
+        Refusal::new(StatusCode::NOT_FOUND, "resource_not_found", message)
     }
 
     fn secret_key() -> Refusal {
-        let message = "the secret key is not this instance's".to_owned();
-        Refusal { status: StatusCode::UNAUTHORIZED, code: "clerk_key_invalid", message }
+        let message = "the secret key is not this instance's";
+        Refusal::new(StatusCode::UNAUTHORIZED, "clerk_key_invalid", message)
+    }
+
+    pub(super) fn signed_out() -> Refusal {
+        Refusal::new(StatusCode::UNAUTHORIZED, "signed_out", "this browser has no such session")
+    }
+
+    pub(super) fn forbidden(message: &str) -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "origin_invalid", message)
+    }
+
+    /// Shown beside the field.
+    pub(super) fn of_field(code: &'static str, field: &'static str, message: &str) -> Refusal {
+        Refusal { field: Some(field), ..Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
     }
 }
 
 impl From<IssuerError> for Refusal {
     fn from(error: IssuerError) -> Refusal {
-        let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error");
-        Refusal { status, code, message: error.to_string() }
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", error.to_string())
     }
 }
 
 impl Reply for Refusal {
     fn into_response(self) -> Response {
-        let error = json!({ "code": self.code, "message": self.message, "long_message": self.message });
+        let mut error = json!({ "code": self.code, "message": self.message, "long_message": self.message });
+        if let Some(field) = self.field {
+            error["meta"] = json!({ "param_name": field });
+        }
         let body = warp::reply::json(&json!({ "errors": [error] }));
         warp::reply::with_status(body, self.status).into_response()
     }
