@@ -141,3 +141,23 @@ fn every_other_log_line_is_explained() {
     let missing: Vec<&String> = written.iter().filter(|line| !explained.contains(line.as_str())).collect();
     assert!(missing.is_empty(), "not in docs/operating.md: {missing:?}");
 }
+
+/// Each paragraph of a block that says so is in the file that it names, and that file is run.
+#[test]
+fn examples_are_parts_of_what_the_tests_run() {
+    let mut found = 0;
+    for name in ["README.md", "verifier-wasm/README.md"] {
+        let text = fs::read_to_string(document(name)).unwrap();
+        for part in text.split("<!-- not run: part of ").skip(1) {
+            let (file, rest) = part.split_once(" -->\n```").unwrap();
+            let (_, example) = rest.split_once('\n').unwrap();
+            let (example, _) = example.split_once("```").unwrap();
+            let source = fs::read_to_string(document(file)).unwrap();
+            for paragraph in example.split("\n\n") {
+                assert!(source.contains(paragraph.trim_end()), "{name}: not in {file}:\n{paragraph}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 0, "no document has an example");
+}
