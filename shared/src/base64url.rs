@@ -5,36 +5,22 @@
 /// `None` when a character is outside the alphabet, the length is impossible, bits are left over (RFC 4648 section
 /// 3.5), or `out` is too short: two spellings of one token would be two keys to one door.
 pub(crate) fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-    let (groups, rest) = text.as_chunks::<4>();
-    let len = groups.len() * 3 + rest.len() * 3 / 4;
-    let out = out.get_mut(..len)?;
-    let (triples, tail) = out.as_chunks_mut::<3>();
-    let mut bad = 0;
-    for (group, triple) in groups.iter().zip(triples) {
-        let (bits, wrong) = sextets(*group);
-        bad |= wrong;
-        let [_, a, b, c] = bits.to_be_bytes();
-        *triple = [a, b, c];
+    let (eights, rest) = text.as_chunks::<8>();
+    let out = out.get_mut(..eights.len() * 6 + rest.len() * 3 / 4)?;
+    let (sixes, tail) = out.as_chunks_mut::<6>();
+    let mut good = rest.len() % 4 != 1;
+    for (eight, six) in eights.iter().zip(sixes) {
+        let (bytes, known) = decode_eight(*eight);
+        good &= known;
+        *six = bytes;
     }
-    let (bits, wrong) = match *rest {
-        [] => (0, 0),
-        [a, b] => sextets([a, b, b'A', b'A']),
-        [a, b, c] => sextets([a, b, c, b'A']),
-        _ => return None,
-    };
-    let [_, a, b, c] = bits.to_be_bytes();
-    let left_over = match tail {
-        [] => 0,
-        [first] => {
-            *first = a;
-            b
-        }
-        [first, second, ..] => {
-            (*first, *second) = (a, b);
-            c
-        }
-    };
-    if (bad | wrong) & 0x80 == 0 && left_over == 0 { Some(out) } else { None }
+    // Filled up with zeros: whatever else is in there was left over.
+    let mut last = [b'A'; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let (bytes, known) = decode_eight(last);
+    let mut bytes = bytes.into_iter();
+    tail.iter_mut().zip(&mut bytes).for_each(|(to, from)| *to = from);
+    if good && known && bytes.all(|byte| byte == 0) { Some(out) } else { None }
 }
 
 /// The number of bytes that `decode` needs for a text of `len` characters, and up to two more.
@@ -42,25 +28,25 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
     len / 4 * 3 + 2
 }
 
-fn sextets([a, b, c, d]: [u8; 4]) -> (u32, u8) {
-    let [a, b, c, d] = [sextet(a), sextet(b), sextet(c), sextet(d)];
-    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-    (bits & 0x00ff_ffff, a | b | c | d)
-}
-
-/// A character's six bits; the top bit is set for one outside the alphabet.
-fn sextet(character: u8) -> u8 {
-    const TABLE: [u8; 256] = {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut table = [0x80; 256];
-        let mut i = 0;
-        while i < 64 {
-            table[alphabet[i] as usize] = i as u8;
-            i += 1;
-        }
-        table
+/// Eight characters at once, and whether all of them are in the alphabet.
+fn decode_eight(characters: [u8; 8]) -> ([u8; 6], bool) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let eight = u64::from_le_bytes(characters);
+    // 1 in each byte that is from `first` up to `last`. Bytes from 0x80 up, which add beyond a byte, are refused.
+    let among = |first: u8, last: u8| {
+        let at_least = |least: u8| eight.wrapping_add(u64::from(0x80 - least) * EACH);
+        (at_least(first) ^ at_least(last + 1)) >> 7 & EACH
     };
-    TABLE[usize::from(character)]
+    let [upper, lower, digit] = [among(b'A', b'Z'), among(b'a', b'z'), among(b'0', b'9')];
+    let [minus, low_line] = [among(b'-', b'-'), among(b'_', b'_')];
+    let known = upper | lower | digit | minus | low_line == EACH && eight & (0x80 * EACH) == 0;
+
+    let six_bits = eight
+        .wrapping_add(digit * (52 - b'0' as u64) + minus * (62 - b'-' as u64))
+        .wrapping_sub(upper * b'A' as u64 + lower * (b'a' as u64 - 26) + low_line * (b'_' as u64 - 63));
+    let twelve_bits = (six_bits & 0x003f_003f_003f_003f) << 6 | six_bits >> 8 & 0x003f_003f_003f_003f;
+    let bits = (twelve_bits & 0x0000_0fff_0000_0fff) << 12 | twelve_bits >> 16 & 0x0000_0fff_0000_0fff;
+    ([16, 8, 0, 48, 40, 32].map(|shift| (bits >> shift) as u8), known)
 }
 
 #[cfg(test)]
@@ -79,9 +65,27 @@ mod tests {
             ("Zm8", b"fo"),
             ("Zm9v", b"foo"),
             ("Zm9vYg", b"foob"),
+            ("Zm9vYmFyYg", b"foobarb"),
+            ("AZaz09-_", b"\x01\x96\xb3\xd3\xdf\xbf"),
             ("-_-_", b"\xfb\xff\xbf"),
         ] {
             assert_eq!(decoded(text).as_deref(), Some(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_byte_is_a_character_of_the_alphabet_or_refused_wherever_it_stands() {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        for (byte, at) in (0..=255).flat_map(|byte| (0..12).map(move |at| (byte, at))) {
+            let mut text = [b'A'; 12];
+            text[at] = byte;
+            let value = alphabet.iter().position(|known| *known == byte);
+            let expected = value.map(|value| {
+                let bits = (value as u128) << (6 * (11 - at));
+                bits.to_be_bytes()[7..].to_vec()
+            });
+            let got = decode(&text, &mut [0; 9]).map(|bytes| bytes.to_vec());
+            assert_eq!(got, expected, "{byte} at {at}");
         }
     }
 

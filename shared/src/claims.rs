@@ -5,9 +5,8 @@ use core::time::Duration;
 use crate::error::{Excerpt, VerifyError};
 use crate::json::Value;
 use crate::key_set::KeyId;
-use crate::permissions::Scoped;
 use crate::policy::{AuthorizedParties, Issuer, MAX_LIFETIME, MissingAzp, Policy};
-use crate::principal::{FactorAges, Impersonator, Organization, Principal, is_version_2, owned, text};
+use crate::principal::{Impersonator, Principal, WhenAsked, owned};
 use crate::time::UnixTime;
 use crate::token::UnverifiedClaims;
 use crate::verifier::Category;
@@ -49,11 +48,8 @@ impl SignedClaims<'_> {
             issued_at,
             is_pending,
             impersonator,
-            organization: Organization::of(claims),
-            features: scoped(claims, claims.fea),
-            plans: scoped(claims, claims.pla),
-            factor_ages: FactorAges::of(claims),
             claims: claims.document.to_owned(),
+            grants: WhenAsked::default(),
         })
     }
 
@@ -172,10 +168,4 @@ fn is_pending(sts: Option<Value<'_>>, policy: &Policy) -> Result<bool, VerifyErr
         Some(status) if status.is("pending") => Err(VerifyError::SessionPending),
         _ => Err(VerifyError::MalformedSts),
     }
-}
-
-/// Version 1 packs neither features nor plans: there, a claim of such a name is a custom one, and grants nothing.
-fn scoped(claims: &UnverifiedClaims<'_>, packed: Option<Value<'_>>) -> Vec<Scoped> {
-    let packed = packed.filter(|_| is_version_2(claims));
-    text(packed).map(|packed| Scoped::list(&packed)).unwrap_or_default()
 }

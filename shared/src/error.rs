@@ -281,7 +281,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The beginning of a text from outside, held in place and escaped when it is shown.
+/// The beginning of a text from outside, held in place, and escaped when it is shown: nothing but ASCII gets into a log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Excerpt {
     bytes: [u8; Excerpt::MAX_BYTES],
@@ -322,7 +322,7 @@ impl Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_str().escape_debug())?;
+        fmt::Display::fmt(&self.as_str().escape_default(), f)?;
         if self.cut { f.write_str("…") } else { Ok(()) }
     }
 }

@@ -45,7 +45,7 @@ impl KeyId {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_str().escape_debug())
+        fmt::Display::fmt(&self.as_str().escape_default(), f)
     }
 }
 

@@ -85,8 +85,8 @@ pub use policy::{
     Policy, PolicyError, PublishableKey,
 };
 pub use principal::{
-    FactorAges, Impersonator, Organization, Principal, Requirement, Reverification, ReverificationLevel,
-    UnverifiedPrincipal,
+    FactorAges, Grants, Impersonator, Organization, Principal, Requirement, Reverification,
+    ReverificationLevel, UnverifiedPrincipal,
 };
 pub use request::{Check, CookieAuth, PresentedToken, Request, RequestVerifier, bearer};
 #[cfg(feature = "aws-lc")]

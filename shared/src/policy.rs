@@ -21,12 +21,12 @@ pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 pub enum PolicyError {
     /// Not `https://host[:port][/path]`, or http for a host that is not a loopback address.
     #[error(
-        "expected an issuer such as https://clerk.example.com (http only for a loopback address), got {0:?}: give scheme and host in lower case, without a slash at the end"
+        "expected an issuer such as https://clerk.example.com (http only for a loopback address), got \"{}\": give scheme and host in lower case, without a slash at the end", .0.escape_default()
     )]
     Issuer(String),
     /// Not `pk_test_` or `pk_live_` and the base64 of a host and `$`.
     #[error(
-        "expected a publishable key such as pk_test_…, as the Clerk dashboard shows it under API keys, got {shown:?}: {wrong}"
+        "expected a publishable key such as pk_test_…, as the Clerk dashboard shows it under API keys, got \"{}\": {wrong}", .shown.escape_default()
     )]
     PublishableKey {
         /// What came, cut before anything that could be secret.
@@ -35,7 +35,7 @@ pub enum PolicyError {
         wrong: &'static str,
     },
     /// Not an origin, nor a pattern of one.
-    #[error("expected an origin such as https://app.example.com, got {given:?}: {wrong}")]
+    #[error("expected an origin such as https://app.example.com, got \"{}\": {wrong}", .given.escape_default())]
     Origin {
         /// What came.
         given: String,

@@ -1,4 +1,6 @@
-//! `Principal`: who a verified token stands for.
+//! `Principal`: who a verified token stands for. `Grants`: what that token grants them.
+
+use std::sync::OnceLock;
 
 use std::borrow::Cow;
 
@@ -23,11 +25,31 @@ pub struct Principal {
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) is_pending: bool,
     pub(crate) impersonator: Option<Impersonator>,
-    pub(crate) organization: Option<Organization>,
-    pub(crate) features: Vec<Scoped>,
-    pub(crate) plans: Vec<Scoped>,
-    pub(crate) factor_ages: Option<FactorAges>,
     pub(crate) claims: String,
+    pub(crate) grants: WhenAsked,
+}
+
+/// What the claims grant, read when somebody asks: most requests want to know who it is, and no more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WhenAsked(OnceLock<Grants>);
+
+impl PartialEq for WhenAsked {
+    /// The claims are compared, and all of it is in them.
+    fn eq(&self, _: &WhenAsked) -> bool {
+        true
+    }
+}
+
+impl Eq for WhenAsked {}
+
+/// What an accepted token grants: organization, features, plans, and how lately a factor was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grants {
+    organization: Option<Organization>,
+    features: Vec<Scoped>,
+    plans: Vec<Scoped>,
+    factor_ages: Option<FactorAges>,
+    impersonator: Option<Impersonator>,
 }
 
 /// Whom a token claims to stand for, its signature unchecked. It is no [`Principal`], and nothing makes one of it.
@@ -203,6 +225,62 @@ impl Principal {
 
     /// The organization that the session is active in.
     pub fn organization(&self) -> Option<&Organization> {
+        self.grants().organization()
+    }
+
+    /// Features, with whose they are, in the order of the token: `fea`.
+    pub fn features(&self) -> &[Scoped] {
+        self.grants().features()
+    }
+
+    /// Plans, with whose they are, in the order of the token: `pla`.
+    pub fn plans(&self) -> &[Scoped] {
+        self.grants().plans()
+    }
+
+    /// How long ago the factors were verified: `fva`.
+    pub fn factor_ages(&self) -> Option<FactorAges> {
+        self.grants().factor_ages()
+    }
+
+    /// What the token grants.
+    pub fn grants(&self) -> &Grants {
+        self.grants.0.get_or_init(|| Grants::of_accepted(&self.claims))
+    }
+
+    /// The whole payload, as JSON text: custom claims are in it as the token spells them.
+    pub fn claims_json(&self) -> &str {
+        &self.claims
+    }
+
+    /// A claim as JSON text.
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        let mut members = Value::of_read_document(&self.claims).members()?;
+        members.find(|(known, _)| known.is(name)).map(|(_, value)| value.raw())
+    }
+
+    /// Whether the session has all that is required (Clerk, `has()`). A requirement that asks for nothing is not met.
+    pub fn has(&self, requirement: &Requirement<'_>) -> bool {
+        self.grants().has(requirement)
+    }
+}
+
+impl Grants {
+    /// Reads the claims of an accepted token, as [`Principal::claims_json`] gives them. They are not judged again:
+    /// what they grant is worth as much as whoever kept them.
+    pub fn of_accepted(claims_json: &str) -> Grants {
+        let claims = &UnverifiedClaims::of_read_document(claims_json);
+        Grants {
+            organization: Organization::of(claims),
+            features: scoped(claims, claims.fea),
+            plans: scoped(claims, claims.pla),
+            factor_ages: FactorAges::of(claims),
+            impersonator: claims.act.and_then(Impersonator::of),
+        }
+    }
+
+    /// The organization that the session is active in.
+    pub fn organization(&self) -> Option<&Organization> {
         self.organization.as_ref()
     }
 
@@ -221,18 +299,12 @@ impl Principal {
         self.factor_ages
     }
 
-    /// The whole payload, as JSON text: custom claims are in it as the token spells them.
-    pub fn claims_json(&self) -> &str {
-        &self.claims
+    /// Who acts as the user, if somebody does: `act`.
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.impersonator.as_ref()
     }
 
-    /// A claim as JSON text.
-    pub fn claim(&self, name: &str) -> Option<&str> {
-        let mut members = Value::of_read_document(&self.claims).members()?;
-        members.find(|(known, _)| known.is(name)).map(|(_, value)| value.raw())
-    }
-
-    /// Whether the session has all that is required (Clerk, `has()`). A requirement that asks for nothing is not met.
+    /// Whether there is all that is required (Clerk, `has()`). A requirement that asks for nothing is not met.
     pub fn has(&self, requirement: &Requirement<'_>) -> bool {
         let organization = self.organization.as_ref();
         let checks = [
@@ -260,7 +332,7 @@ impl Organization {
     }
 
     /// Reads the claims of the version that the token says it has.
-    pub(crate) fn of(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
+    fn of(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
         if is_version_2(claims) {
             Organization::of_version_2(claims)
         } else {
@@ -308,7 +380,7 @@ impl Organization {
 
 impl FactorAges {
     /// `fva` is two numbers, each -1 or not negative; anything else says nothing.
-    pub(crate) fn of(claims: &UnverifiedClaims<'_>) -> Option<FactorAges> {
+    fn of(claims: &UnverifiedClaims<'_>) -> Option<FactorAges> {
         let mut ages = claims.fva?.elements()?.map(Value::integer);
         let (Some(first), Some(second), None) = (ages.next(), ages.next(), ages.next()) else {
             return None;
@@ -337,13 +409,19 @@ impl Impersonator {
     }
 }
 
+/// Version 1 packs neither features nor plans: there, a claim of such a name is a custom one, and grants nothing.
+fn scoped(claims: &UnverifiedClaims<'_>, packed: Option<Value<'_>>) -> Vec<Scoped> {
+    let packed = packed.filter(|_| is_version_2(claims));
+    text(packed).map(|packed| Scoped::list(&packed)).unwrap_or_default()
+}
+
 /// `v` is the number 2; whatever else it is, the claims are version 1.
-pub(crate) fn is_version_2(claims: &UnverifiedClaims<'_>) -> bool {
+fn is_version_2(claims: &UnverifiedClaims<'_>) -> bool {
     claims.v.is_some_and(|version| version.raw() == "2")
 }
 
 /// A string that is not empty.
-pub(crate) fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
+fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
     value.and_then(Value::text).filter(|text| !text.is_empty()).map(Cow::from)
 }
 

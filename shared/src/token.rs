@@ -152,7 +152,7 @@ pub(crate) fn check_presented(text: &str) -> Result<(), VerifyError> {
 }
 
 fn split(text: &str) -> Result<[&[u8]; 3], VerifyError> {
-    let mut parts = text.as_bytes().splitn(6, |byte| *byte == b'.');
+    let mut parts = text.splitn(6, '.').map(str::as_bytes);
     let [a, b, c, d, e, f] = core::array::from_fn(|_| parts.next());
     match (a, b, c) {
         _ if e.is_some() && f.is_none() => Err(VerifyError::EncryptedToken),
@@ -195,15 +195,26 @@ fn read_header<'a>(document: &'a [u8], marks: &mut [NameMark]) -> Result<Unverif
 
 fn read_claims<'a>(document: &'a [u8], marks: &mut [NameMark]) -> Result<UnverifiedClaims<'a>, VerifyError> {
     let mut claims = UnverifiedClaims::default();
-    claims.document = read(document, marks, Part::Payload, &mut |name, value| {
-        if let Some(claim) = name.unescaped(&mut [0; LONGEST_NAME]).and_then(|name| claims.named(name)) {
-            *claim = Some(value);
-        }
-    })?;
+    claims.document = read(document, marks, Part::Payload, &mut |name, value| claims.take(name, value))?;
     Ok(claims)
 }
 
 impl<'a> UnverifiedClaims<'a> {
+    /// The claims of a document that was read before.
+    pub(crate) fn of_read_document(document: &'a str) -> UnverifiedClaims<'a> {
+        let mut claims = UnverifiedClaims { document, ..UnverifiedClaims::default() };
+        for (name, value) in Value::of_read_document(document).members().into_iter().flatten() {
+            claims.take(name, value);
+        }
+        claims
+    }
+
+    fn take(&mut self, name: Text<'_>, value: Value<'a>) {
+        if let Some(claim) = name.unescaped(&mut [0; LONGEST_NAME]).and_then(|name| self.named(name)) {
+            *claim = Some(value);
+        }
+    }
+
     /// The place of a claim that a rule is about; `None` for a custom claim.
     fn named(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
         Some(match name {
