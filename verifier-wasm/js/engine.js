@@ -5,14 +5,15 @@ import * as glue from "./engine_bg.js";
 import { forgetKeys, readFrom } from "./host.js";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What `verify` and `check` of the module return; the answer's text says the rest. */
 const ACCEPTED = 0;
 const ACCEPTED_AND_REFRESH = 1;
 const FETCH = 3;
 
-const LINE_FEED = 10;
+/** How many numbers tell of an acceptance. */
+const NUMBERS = 9;
 
 export class Engine {
   #load;
@@ -23,6 +24,8 @@ export class Engine {
   #input;
   #inputAt;
   #room;
+  #numbers;
+  #numbersAt;
   /** Counts instances: what one knew, the next does not. */
   generation = 0;
 
@@ -42,11 +45,14 @@ export class Engine {
       this.#exports = instance.exports;
       this.#inputAt = this.#exports.input_ptr();
       this.#room = this.#exports.input_len();
+      this.#numbersAt = this.#exports.numbers_ptr();
       this.#look();
       readFrom((pointer, length) => this.#bytes(pointer, length));
       forgetKeys();
       this.generation += 1;
     } catch (cause) {
+      // What came may have been no module of ours: it is asked for again.
+      this.#module = undefined;
       throw this.#failed(cause, "the WebAssembly module could not be started");
     }
   }
@@ -54,9 +60,10 @@ export class Engine {
   /** Waits for a module that has to be loaded first. A failure is not remembered: the next call tries again. */
   async ready() {
     if (this.#module === undefined) {
-      this.#loading ??= (async () => this.#load())();
       try {
+        this.#loading ??= (async () => this.#load())();
         this.#module = await this.#loading;
+        if (this.#module === undefined) throw new Error("no module came");
       } catch (cause) {
         throw engineUnavailable(cause);
       } finally {
@@ -78,7 +85,7 @@ export class Engine {
 
   /**
    * Judges a token. A longer text than any token's is cut, which the engine refuses for its size all the same.
-   * @returns a verdict: `{fields, rest, refresh}` of an acceptance, `{refused}`, or `{needsKeys: true}`
+   * @returns a verdict: `{accepted, refresh}`, `{refused}`, or `{needsKeys: true}`
    */
   verify(verifier, token, now, afterFetch) {
     this.start();
@@ -139,6 +146,17 @@ export class Engine {
     return decoder.decode(this.#answer());
   }
 
+  /** What the claims of an accepted token grant. */
+  grants(claims) {
+    this.call("grants", this.write(claims));
+    return JSON.parse(this.answer());
+  }
+
+  /** Whether they grant what `asked` says in pairs. */
+  has(asked) {
+    return this.call("has", this.write(asked)) !== 0;
+  }
+
   /** What the engine says of a code: `{code, reason, kind, hint, status, message}`. */
   facts(code) {
     this.call("facts", this.write(code));
@@ -150,20 +168,41 @@ export class Engine {
     if (word === FETCH) return { needsKeys: true };
     const answer = this.#answer();
     if (word !== ACCEPTED && word !== ACCEPTED_AND_REFRESH) return { refused: JSON.parse(decoder.decode(answer)) };
-    const end = answer.indexOf(LINE_FEED);
-    const fields = JSON.parse(decoder.decode(answer.subarray(0, end)));
-    return { fields, rest: answer.slice(end + 1), refresh: word === ACCEPTED_AND_REFRESH };
+    return { accepted: this.#accepted(decoder.decode(answer)), refresh: word === ACCEPTED_AND_REFRESH };
+  }
+
+  /** Who an accepted token stands for: numbers, and texts that follow one another. */
+  #accepted(text) {
+    const numbers = this.#numbers;
+    let at = 0;
+    const next = (length) => (length < 0 ? null : text.slice(at, (at += length)));
+    return {
+      until: numbers[0],
+      expiresAt: numbers[1],
+      issuedAt: numbers[2] < 0 ? null : numbers[2],
+      isPending: numbers[3] === 1,
+      userId: next(numbers[4]),
+      sessionId: next(numbers[5]),
+      issuer: next(numbers[6]),
+      authorizedParty: next(numbers[7]),
+      keyId: next(numbers[8]),
+      claims: text.slice(at),
+    };
   }
 
   #answer() {
     return this.#bytes(this.#exports.answer_ptr(), this.#exports.answer_len());
   }
 
+  /** The module, where it is at hand. Where it has to be loaded, that begins, once. */
   #compiled() {
-    const module = this.#load();
-    if (typeof module?.then !== "function") return module;
-    // Its outcome is for `ready` to tell.
-    module.then(undefined, () => {});
+    if (this.#loading === undefined) {
+      const module = this.#load();
+      if (typeof module?.then !== "function") return module;
+      this.#loading = module;
+      // Its outcome is for `ready` to tell.
+      module.then(undefined, () => {});
+    }
     throw new Error("the module is being loaded: `await verifier.ready()` first");
   }
 
@@ -172,6 +211,7 @@ export class Engine {
     if (this.#memory?.buffer === this.#exports.memory.buffer) return;
     this.#memory = new Uint8Array(this.#exports.memory.buffer);
     this.#input = this.#memory.subarray(this.#inputAt, this.#inputAt + this.#room);
+    this.#numbers = new Float64Array(this.#memory.buffer, this.#numbersAt, NUMBERS);
   }
 
   #bytes(pointer, length) {

@@ -30,23 +30,16 @@ export class PlatformRsa {
   }
 
   /**
-   * The engine's verdict on a token, once the platform has checked its signature: `{verdict, proof}`.
+   * The engine's verdict on a token, once the platform has checked its signature.
    * @param judge has the engine judge the token
    */
   async judged(judge) {
-    let proof;
     let verdict = this.#asking(judge);
     while (this.#question !== undefined) {
       const question = this.#question;
-      proof = { question, holds: await decide(question) };
-      verdict = this.#asking(judge, proof);
+      verdict = this.#asking(judge, { question, holds: await decide(question) });
     }
-    return { verdict, proof };
-  }
-
-  /** The engine's word on a token that was judged before, with the proof from then. */
-  judgedAgain(judge, proof) {
-    return this.#asking(judge, proof);
+    return verdict;
   }
 
   #asking(judge, answer) {

@@ -1,80 +1,75 @@
 /** `Session`: whom an accepted token stands for. Frozen, since one that was seen before is given to several callers. */
 
-const decoder = new TextDecoder();
+import { pairs } from "./pairs.js";
 
 export class Session {
-  /** In UTF-8, what few callers ask for: a line of the engine's words, then the token's payload. */
-  #rest;
-  #described;
+  #engine;
+  /** The token's payload, as text. Most callers want the user's id, so it is read when it is asked for. */
+  #payload;
+  #grants;
   #claims;
-  #has;
 
-  /**
-   * @param fields the engine's words, read
-   * @param rest what is read when it is asked for
-   * @param has asks the engine whether this session has what is required
-   */
-  constructor(fields, rest, has) {
-    this.userId = fields.userId;
-    this.sessionId = fields.sessionId;
-    this.issuer = fields.issuer;
-    this.authorizedParty = fields.authorizedParty;
-    this.keyId = fields.keyId;
-    this.expiresAt = fields.expiresAt;
-    this.issuedAt = fields.issuedAt;
-    this.isPending = fields.isPending;
-    this.#rest = rest;
-    this.#has = has;
+  /** @param accepted the engine's word on the token */
+  constructor(engine, accepted) {
+    this.userId = accepted.userId;
+    this.sessionId = accepted.sessionId;
+    this.issuer = accepted.issuer;
+    this.authorizedParty = accepted.authorizedParty;
+    this.keyId = accepted.keyId;
+    this.expiresAt = accepted.expiresAt;
+    this.issuedAt = accepted.issuedAt;
+    this.isPending = accepted.isPending;
+    this.#engine = engine;
+    this.#payload = accepted.claims;
     Object.freeze(this);
   }
 
   get organization() {
-    return this.#read().organization;
+    return this.#granted().organization;
   }
 
   get features() {
-    return this.#read().features;
+    return this.#granted().features;
   }
 
   get plans() {
-    return this.#read().plans;
+    return this.#granted().plans;
   }
 
   get factorAges() {
-    return this.#read().factorAges;
+    return this.#granted().factorAges;
   }
 
   get impersonator() {
-    return this.#read().impersonator;
+    return this.#granted().impersonator;
   }
 
   /** The whole payload of the token. */
   get claims() {
-    if (this.#claims === undefined) this.#claims = frozen(JSON.parse(decoder.decode(this.#rest.subarray(this.#lineEnd() + 1))));
+    this.#claims ??= frozen(JSON.parse(this.#payload));
     return this.#claims;
   }
 
-  /** Whether the session has all that is required: role, permission, feature, plan, reverification. */
+  /** Whether the session has all that is required: role, permission, feature, plan, reverification. The engine knows. */
   has(requirement) {
-    return this.#has(requirement);
+    const { role, permission, feature, plan, reverification } = requirement ?? {};
+    const isPreset = typeof reverification !== "object";
+    const { level, afterMinutes } = (isPreset ? undefined : reverification) ?? {};
+    const asked = { role, permission, feature, plan, level, afterMinutes, reverification: isPreset ? reverification : undefined };
+    const texts = Object.entries(asked).map(([name, value]) => [name, value === undefined ? undefined : String(value)]);
+    return this.#engine.has(pairs([["claims", this.#payload], ...texts]));
   }
 
   /** All of it, as an object of its own: for `JSON.stringify`, and for whoever would spread it. */
   toJSON() {
-    return { ...this, ...this.#read(), claims: this.claims };
+    return { ...this, ...this.#granted(), claims: this.claims };
   }
 
-  #read() {
-    this.#described ??= frozen(JSON.parse(decoder.decode(this.#rest.subarray(0, this.#lineEnd()))));
-    return this.#described;
-  }
-
-  #lineEnd() {
-    return this.#rest.indexOf(LINE_FEED);
+  #granted() {
+    this.#grants ??= frozen(this.#engine.grants(this.#payload));
+    return this.#grants;
   }
 }
-
-const LINE_FEED = 10;
 
 function frozen(value) {
   if (value === null || typeof value !== "object") return value;

@@ -4,7 +4,6 @@ import { Engine } from "./engine.js";
 import { SettingsError, VerifyError } from "./error.js";
 import { numberOf } from "./host.js";
 import { KeySource } from "./keys.js";
-import { pairs } from "./pairs.js";
 import { PlatformRsa } from "./platform_rsa.js";
 import { presented } from "./request.js";
 import { Revocations } from "./revocations.js";
@@ -69,8 +68,8 @@ class Verifier {
     const known = this.#known(token, call.now());
     if (known !== undefined) return known;
     if (!this.#engine.isReady) await this.#engine.ready();
-    const { verdict, proof } = await this.#judged((now, afterFetch) => this.#judge(token, now, afterFetch), call);
-    return this.#concluded(verdict, token, call, proof);
+    const verdict = await this.#judged((now, afterFetch) => this.#judge(token, now, afterFetch), call);
+    return this.#concluded(verdict, call);
   }
 
   verifySync(token, options) {
@@ -86,7 +85,7 @@ class Verifier {
       this.#refreshBehind(call);
       throw this.#refusal("keys-unavailable", "the issuer's keys are being fetched: `await verifier.ready()` first");
     }
-    return this.#concluded(verdict, token, call);
+    return this.#concluded(verdict, call);
   }
 
   async check(request, options) {
@@ -124,59 +123,45 @@ class Verifier {
     if (content === undefined) {
       return { outcome: "rejected", error: this.#refusal("headers-too-large", "the request's headers are too large") };
     }
-    const { verdict, proof } = await this.#judged(
+    const verdict = await this.#judged(
       (now, afterFetch) => this.#engine.check(this.#number(now), content, now, afterFetch),
       call,
     );
     if (verdict.refused !== undefined) return decided(verdict.refused);
-    const from = call.now();
-    const session = this.#session(verdict, call, (requirement) => this.#has(content, requirement, from, call.now(), proof));
+    const session = new Session(this.#engine, verdict.accepted);
+    if (verdict.refresh) this.#refreshBehind(call);
     if (this.#revocations.includes(session)) return { outcome: "rejected", error: this.#revoked() };
     return { outcome: "verified", session };
   }
 
-  /** The engine's verdict, with keys fetched and the platform asked where that is called for: `{verdict, proof}`. */
+  /** The engine's verdict, with keys fetched and the platform asked where that is called for. */
   async #judged(judge, call) {
-    const settled = await this.#settled(() => judge(call.now(), false));
-    if (!settled.verdict.needsKeys) return settled;
+    const verdict = await this.#settled(() => judge(call.now(), false));
+    if (!verdict.needsKeys) return verdict;
     await this.#keys.refresh(call.now);
     return this.#settled(() => judge(call.now(), true));
   }
 
-  async #settled(judge) {
-    return this.#platform === undefined ? { verdict: judge() } : this.#platform.judged(judge);
+  #settled(judge) {
+    return this.#platform === undefined ? judge() : this.#platform.judged(judge);
   }
 
+  /** A token's verdict. An acceptance is kept in the same turn: later, other keys may be in force. */
   #judge(token, now, afterFetch) {
-    return this.#engine.verify(this.#number(now), token, now, afterFetch);
+    const verdict = this.#engine.verify(this.#number(now), token, now, afterFetch);
+    if (verdict.accepted !== undefined) {
+      verdict.session = new Session(this.#engine, verdict.accepted);
+      this.#verdicts.keep(token, verdict.session, now, verdict.accepted.until);
+    }
+    return verdict;
   }
 
-  /** The session, or the refusal, that a verdict is. */
-  #concluded(verdict, token, call, proof) {
-    if (verdict.refused !== undefined) throw new VerifyError(verdict.refused);
-    const from = call.now();
-    const session = this.#session(verdict, call, (requirement) =>
-      this.#has(pairs([["token", token]]), requirement, from, call.now(), proof),
-    );
-    this.#refuseRevoked(session);
-    this.#verdicts.keep(token, session, from, verdict.fields.until);
-    return session;
-  }
-
-  #session({ fields, rest, refresh }, call, has) {
+  /** The session, or the refusal, that a token's verdict is. */
+  #concluded({ refused, session, refresh }, call) {
+    if (refused !== undefined) throw new VerifyError(refused);
     if (refresh) this.#refreshBehind(call);
-    return new Session(fields, rest, has);
-  }
-
-  /** Asks the engine, which judges again what the session came with: whom it stands for is not remembered there. */
-  #has(content, requirement, acceptedAt, now, proof) {
-    const asked = asRequired(requirement);
-    const bytes = new Uint8Array(content.length + asked.length);
-    bytes.set(content);
-    bytes.set(asked, content.length);
-    const engine = this.#engine;
-    const ask = () => engine.call("has", this.#number(now), engine.write(bytes), acceptedAt, now) !== 0;
-    return this.#platform === undefined ? ask() : this.#platform.judgedAgain(ask, proof);
+    this.#refuseRevoked(session);
+    return session;
   }
 
   /** This verifier's number with the engine: it gets another, and its keys again, when the instance is a new one. */
@@ -251,14 +236,6 @@ function decided({ outcome, error }) {
   const decided = { outcome, error: new VerifyError(error) };
   if (error.retryAfter !== undefined) decided.retryAfter = error.retryAfter;
   return decided;
-}
-
-function asRequired(requirement) {
-  const { role, permission, feature, plan, reverification } = requirement ?? {};
-  const isPreset = typeof reverification !== "object";
-  const { level, afterMinutes } = (isPreset ? undefined : reverification) ?? {};
-  const asked = { role, permission, feature, plan, level, afterMinutes, reverification: isPreset ? reverification : undefined };
-  return pairs(Object.entries(asked).map(([name, value]) => [name, value === undefined ? undefined : String(value)]));
 }
 
 /** The options of one call. `now` is in milliseconds, as `Date.now()` gives. */

@@ -1,43 +1,55 @@
-//! What the engine says, as JSON text for JavaScript.
+//! What the engine says to JavaScript: of each acceptance numbers and texts, of all else JSON.
 
 use core::fmt::Display;
 use core::time::Duration;
 
-use doorward_verifier::{Check, Code, Principal, Scoped, UnixTime, VerifyError};
+use doorward_verifier::{
+    Check, Code, FactorAges, Grants, Impersonator, Organization, Principal, Scoped, UnixTime, VerifyError,
+};
+
+/// Who an accepted token stands for, in the order in which `js/engine.js` reads it: numbers, then the lengths of the
+/// texts that follow one another. Lengths are in UTF-16, as JavaScript cuts text; -1 is a text that is not there.
+pub(crate) type Numbers = [f64; 9];
+
+/// Says who an accepted token stands for, and until when the same may be said without asking again.
+pub(crate) fn accepted(principal: &Principal, until: UnixTime, numbers: &mut Numbers, text: &mut Json) {
+    text.restart();
+    let issued_at = principal.issued_at().map_or(-1.0, |at| at.as_secs() as f64);
+    let mut lay = |part: Option<&str>| {
+        let Some(part) = part else { return -1.0 };
+        text.0.extend_from_slice(part.as_bytes());
+        part.chars().map(char::len_utf16).sum::<usize>() as f64
+    };
+    *numbers = [
+        until.as_millis() as f64,
+        principal.expires_at().as_secs() as f64,
+        issued_at,
+        f64::from(principal.is_pending()),
+        lay(Some(principal.user_id())),
+        lay(principal.session_id()),
+        lay(Some(principal.issuer().as_str())),
+        lay(principal.authorized_party()),
+        lay(Some(principal.key_id().as_str())),
+    ];
+    // The payload, as the token spells it, is the rest.
+    text.0.extend_from_slice(principal.claims_json().as_bytes());
+}
 
 /// JSON text in the making, in UTF-8. Commas come by themselves.
 #[derive(Default)]
 pub(crate) struct Json(Vec<u8>);
 
 impl Json {
-    /// The principal of an accepted token, kept until `until`, in three lines: what every caller asks for, what some
-    /// do, and the whole payload as the token spells it. JavaScript reads the last two only when they are asked for.
-    pub(crate) fn accepted(&mut self, principal: &Principal, until: UnixTime) {
+    /// What few callers ask for.
+    pub(crate) fn granted(&mut self, grants: &Grants) {
         self.restart();
         self.open(b'{');
-        self.member("until").number(until.as_millis());
-        self.member("userId").text(principal.user_id());
-        self.member("sessionId").optional(principal.session_id());
-        self.member("issuer").text(principal.issuer().as_str());
-        self.member("authorizedParty").optional(principal.authorized_party());
-        self.member("keyId").text(principal.key_id().as_str());
-        self.member("expiresAt").number(principal.expires_at().as_secs());
-        match principal.issued_at() {
-            Some(at) => self.member("issuedAt").number(at.as_secs()),
-            None => self.member("issuedAt").null(),
-        }
-        self.member("isPending").flag(principal.is_pending());
+        self.organization(grants.organization());
+        self.scoped("features", grants.features());
+        self.scoped("plans", grants.plans());
+        self.factor_ages(grants.factor_ages());
+        self.impersonator(grants.impersonator());
         self.close(b'}');
-        self.line();
-        self.open(b'{');
-        self.organization(principal);
-        self.scoped("features", principal.features());
-        self.scoped("plans", principal.plans());
-        self.factor_ages(principal);
-        self.impersonator(principal);
-        self.close(b'}');
-        self.line();
-        self.0.extend_from_slice(principal.claims_json().as_bytes());
     }
 
     /// Why a token was not accepted.
@@ -102,9 +114,9 @@ impl Json {
         &self.0
     }
 
-    fn organization(&mut self, principal: &Principal) {
+    fn organization(&mut self, organization: Option<&Organization>) {
         self.member("organization");
-        let Some(organization) = principal.organization() else { return self.null() };
+        let Some(organization) = organization else { return self.null() };
         self.open(b'{');
         self.member("id").text(&organization.id);
         self.member("slug").optional(organization.slug.as_deref());
@@ -123,9 +135,9 @@ impl Json {
     }
 
     /// As Clerk's `fva`: minutes, -1 for a factor that was never verified.
-    fn factor_ages(&mut self, principal: &Principal) {
+    fn factor_ages(&mut self, ages: Option<FactorAges>) {
         self.member("factorAges");
-        let Some(ages) = principal.factor_ages() else { return self.null() };
+        let Some(ages) = ages else { return self.null() };
         self.open(b'[');
         for age in [ages.first_mins, ages.second_mins] {
             match age {
@@ -136,9 +148,9 @@ impl Json {
         self.close(b']');
     }
 
-    fn impersonator(&mut self, principal: &Principal) {
+    fn impersonator(&mut self, impersonator: Option<&Impersonator>) {
         self.member("impersonator");
-        let Some(impersonator) = principal.impersonator() else { return self.null() };
+        let Some(impersonator) = impersonator else { return self.null() };
         self.open(b'{');
         self.member("userId").text(&impersonator.user_id);
         self.member("issuer").optional(impersonator.issuer.as_deref());
@@ -150,12 +162,8 @@ impl Json {
         self.0.clear();
     }
 
-    fn line(&mut self) {
-        self.0.push(b'\n');
-    }
-
     fn separate(&mut self) {
-        if !matches!(self.0.last(), None | Some(b'{' | b'[' | b':' | b'\n')) {
+        if !matches!(self.0.last(), None | Some(b'{' | b'[' | b':')) {
             self.0.push(b',');
         }
     }

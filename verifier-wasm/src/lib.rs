@@ -12,10 +12,10 @@ mod seat;
 use core::time::Duration;
 use std::cell::RefCell;
 
-use doorward_verifier::{Code, MAX_TOKEN_BYTES, TokenBuffer, UnixTime, VerifyError};
+use doorward_verifier::{Code, Grants, MAX_TOKEN_BYTES, TokenBuffer, UnixTime, VerifyError};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::answer::Json;
+use crate::answer::{Json, Numbers};
 use crate::pairs::Pairs;
 use crate::seat::{Judgement, Moment, Seat};
 
@@ -35,6 +35,7 @@ struct Instance {
     /// Where it writes anything else.
     room: Vec<u8>,
     answer: Json,
+    numbers: Numbers,
     buffer: TokenBuffer,
     seats: Vec<Option<Seat>>,
 }
@@ -44,6 +45,7 @@ thread_local! {
         token: vec![0; TOKEN_ROOM],
         room: Vec::new(),
         answer: Json::default(),
+        numbers: Numbers::default(),
         buffer: TokenBuffer::new(),
         seats: Vec::new(),
     });
@@ -93,6 +95,12 @@ pub fn answer_len() -> usize {
     INSTANCE.with_borrow(|instance| instance.answer.as_bytes().len())
 }
 
+/// Where the numbers of the last acceptance are.
+#[wasm_bindgen]
+pub fn numbers_ptr() -> *const f64 {
+    INSTANCE.with_borrow(|instance| instance.numbers.as_ptr())
+}
+
 /// Makes a verifier of the settings in the room and gives its number; -1 when they can't be used, the answer says why.
 #[wasm_bindgen]
 pub fn create(checker: i32, length: usize) -> i32 {
@@ -130,45 +138,50 @@ pub fn release(verifier: u32) {
 /// Judges the token of `length` bytes that was written. `after_fetch` says that the keys have just been asked for.
 #[wasm_bindgen]
 pub fn verify(verifier: u32, length: usize, now: f64, after_fetch: bool) -> u32 {
-    INSTANCE.with_borrow_mut(|Instance { token, answer, buffer, seats, .. }| {
+    INSTANCE.with_borrow_mut(|Instance { token, answer, numbers, buffer, seats, .. }| {
         let text = token.get(..length).and_then(|token| core::str::from_utf8(token).ok());
         let seat = seats.get(verifier as usize).and_then(Option::as_ref);
         let judgement = match (seat, text) {
             (Some(seat), Some(text)) => seat.token(text, buffer, moment(now, after_fetch)),
             _ => Judgement::Refuse(VerifyError::MalformedToken),
         };
-        said(judgement, answer)
+        said(judgement, numbers, answer)
     })
 }
 
 /// Judges the request that the pairs in the room tell of.
 #[wasm_bindgen]
 pub fn check(verifier: u32, length: usize, now: f64, after_fetch: bool) -> u32 {
-    INSTANCE.with_borrow_mut(|Instance { room, answer, buffer, seats, .. }| {
+    INSTANCE.with_borrow_mut(|Instance { room, answer, numbers, buffer, seats, .. }| {
         let request = seat::request(Pairs(room.get(..length).unwrap_or_default()));
         let judgement = match seats.get(verifier as usize).and_then(Option::as_ref) {
             Some(seat) => seat.request(&request, buffer, moment(now, after_fetch)),
             None => Judgement::Refuse(VerifyError::TokenMissing),
         };
-        said(judgement, answer)
+        said(judgement, numbers, answer)
     })
 }
 
-/// Whether a session has what the pairs in the room require.
+/// Whether the claims of an accepted token, which are among the pairs in the room, grant what the others require.
 #[wasm_bindgen]
-pub fn has(verifier: u32, length: usize, accepted_at: f64, now: f64) -> bool {
-    INSTANCE.with_borrow_mut(|Instance { room, buffer, seats, .. }| {
-        let seat = seats.get(verifier as usize).and_then(Option::as_ref);
-        let asked = Pairs(room.get(..length).unwrap_or_default());
-        seat.is_some_and(|seat| seat.has(asked, buffer, millis(accepted_at), millis(now)))
-    })
+pub fn has(length: usize) -> bool {
+    INSTANCE.with_borrow(|instance| seat::has(Pairs(instance.text(length))))
+}
+
+/// What the claims of an accepted token, which are in the room, grant.
+#[wasm_bindgen]
+pub fn grants(length: usize) {
+    INSTANCE.with_borrow_mut(|Instance { room, answer, .. }| {
+        let claims = room.get(..length).and_then(|claims| core::str::from_utf8(claims).ok());
+        answer.granted(&Grants::of_accepted(claims.unwrap_or_default()));
+    });
 }
 
 /// Writes the answer, and says of which kind it is.
-fn said(judgement: Judgement, answer: &mut Json) -> u32 {
+fn said(judgement: Judgement, numbers: &mut Numbers, answer: &mut Json) -> u32 {
     match judgement {
         Judgement::Accept { principal, until, refresh } => {
-            answer.accepted(&principal, until);
+            answer::accepted(&principal, until, numbers, answer);
             return if refresh { ACCEPTED_AND_REFRESH } else { ACCEPTED };
         }
         Judgement::Refuse(refusal) => answer.refused(&refusal),
@@ -252,7 +265,7 @@ pub fn facts(length: usize) -> bool {
 }
 
 fn moment(now: f64, after_fetch: bool) -> Moment {
-    Moment { now: millis(now), keys_at: millis(now), after_fetch }
+    Moment { now: millis(now), after_fetch }
 }
 
 /// JavaScript's milliseconds. What is no time is 1970, when no token is good.

@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use doorward_verifier::{
-    Algorithm, AuthorizedParties, Check, CookieAuth, DEFAULT_HARD_AGE, Issuer, Jwks, KeyCache, KeyError,
-    KeyId, KeyMaterial, KeySet, Lookup, MissingAzp, OwnRsa, Policy, PolicyError, Principal, PublishableKey,
-    REFRESH_AFTER, Request, RequestVerifier, Requirement, Reverification, ReverificationLevel, Rsa,
-    TokenBuffer, UNKNOWN_KID_COOLDOWN, UnixTime, Verifier, VerifyError,
+    Algorithm, AuthorizedParties, Check, CookieAuth, DEFAULT_HARD_AGE, Grants, Issuer, Jwks, KeyCache,
+    KeyError, KeyId, KeyMaterial, KeySet, Lookup, MissingAzp, OwnRsa, Policy, PolicyError, Principal,
+    PublishableKey, REFRESH_AFTER, Request, RequestVerifier, Requirement, Reverification,
+    ReverificationLevel, Rsa, TokenBuffer, UNKNOWN_KID_COOLDOWN, UnixTime, Verifier, VerifyError,
 };
 
 use crate::host::HostRsa;
@@ -50,10 +50,7 @@ pub(crate) enum Judgement {
 /// When something is judged.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
-    /// The time that the claims are held against.
     pub(crate) now: UnixTime,
-    /// The time that the keys are asked for: they must not be told of an earlier one than before.
-    pub(crate) keys_at: UnixTime,
     /// The keys have just been fetched.
     pub(crate) after_fetch: bool,
 }
@@ -190,28 +187,10 @@ impl Seat {
         }
     }
 
-    /// Whether a session that was accepted has what is required: what it came with is judged as of then, under the
-    /// keys of now.
-    pub(crate) fn has(
-        &self,
-        asked: Pairs<'_>,
-        buffer: &mut TokenBuffer,
-        accepted_at: UnixTime,
-        now: UnixTime,
-    ) -> bool {
-        let at = Moment { now: accepted_at, keys_at: now, after_fetch: true };
-        let judgement = match asked.get("token") {
-            Some(token) => self.token(token, buffer, at),
-            None => self.request(&request(asked), buffer, at),
-        };
-        let Judgement::Accept { principal, .. } = judgement else { return false };
-        requirement(asked).is_some_and(|requirement| principal.has(&requirement))
-    }
-
     fn accept(&self, principal: Principal, at: Moment, refresh: bool) -> Judgement {
         let until = match &self.keys {
             Keys::Given(_) => principal.expires_at(),
-            Keys::Fetched(cache) => cache.settled_until(at.keys_at).min(principal.expires_at()),
+            Keys::Fetched(cache) => cache.settled_until(at.now).min(principal.expires_at()),
         };
         Judgement::Accept { principal, until, refresh }
     }
@@ -219,15 +198,15 @@ impl Seat {
     fn lookup(&self, kid: &KeyId, at: Moment) -> Lookup {
         match &self.keys {
             Keys::Given(keys) => Lookup::Use(Arc::clone(keys)),
-            Keys::Fetched(cache) if at.after_fetch => cache.lookup_after_fetch(kid, at.keys_at),
-            Keys::Fetched(cache) => cache.lookup(kid, at.keys_at),
+            Keys::Fetched(cache) if at.after_fetch => cache.lookup_after_fetch(kid, at.now),
+            Keys::Fetched(cache) => cache.lookup(kid, at.now),
         }
     }
 
     fn suspects_rekeying(&self, refusal: &VerifyError, at: Moment) -> bool {
         matches!(refusal, VerifyError::WrongSignature)
             && !at.after_fetch
-            && matches!(&self.keys, Keys::Fetched(cache) if cache.suspects_rekeying(at.keys_at))
+            && matches!(&self.keys, Keys::Fetched(cache) if cache.suspects_rekeying(at.now))
     }
 
     fn published(&self, document: &[u8]) -> Option<Arc<KeySet>> {
@@ -275,6 +254,12 @@ fn algorithm(name: &str) -> Result<Algorithm, SettingsError> {
 
 fn key_id(kid: &str) -> Result<KeyId, SettingsError> {
     KeyId::parse(kid).ok_or(SettingsError::KeyId)
+}
+
+/// Whether the claims of an accepted token grant what is asked for.
+pub(crate) fn has(asked: Pairs<'_>) -> bool {
+    let claims = asked.get("claims").unwrap_or_default();
+    requirement(asked).is_some_and(|requirement| Grants::of_accepted(claims).has(&requirement))
 }
 
 /// `None` for a reverification that is not one.
