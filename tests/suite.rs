@@ -35,6 +35,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod outage;
+mod round_trips;
 mod serve;
 mod sign_in;
 mod tls;

@@ -121,9 +121,16 @@ fn written_out(text: &str) -> Cow<'_, str> {
 }
 
 fn parse_json(text: &str) -> Result<KeyMaterial, KeyError> {
-    // Quotes that were escaped, since the JSON was put into a string once more.
-    let unescaped = text.contains("\\\"").then(|| text.replace("\\\"", "\""));
-    let text = unescaped.as_deref().unwrap_or(text);
+    match parse_keys(text) {
+        // Quotes that were escaped, since the JSON was put into a string once more.
+        Err(KeyError::NotAJwks { at: 1.. }) if text.contains("\\\"") => {
+            parse_keys(&text.replace("\\\"", "\""))
+        }
+        parsed => parsed,
+    }
+}
+
+fn parse_keys(text: &str) -> Result<KeyMaterial, KeyError> {
     let jwks = match Jwks::parse(text.as_bytes()) {
         // An object, but without a list `keys`: a JWK that stands alone.
         Err(KeyError::NotAJwks { at: 0 }) => {
@@ -496,6 +503,14 @@ mod tests {
         // 128 bytes of ones in base64url.
         let short = jwk().replace(N, &format!("{}8", "_".repeat(170)));
         assert_eq!(refusal(&short), KeyError::ModulusSize { bits: 1024 });
+    }
+
+    #[test]
+    fn a_quote_in_a_name_is_no_sign_of_json_in_a_string() {
+        let named = jwk().replace("ins_1", r#"ins_\"1"#);
+        let KeyMaterial::Jwks(jwks) = KeyMaterial::parse(&named).unwrap() else { panic!("no JWKS") };
+        assert_eq!(jwks.keys()[0].kid().as_str(), "ins_\"1");
+        assert!(KeyMaterial::parse(&jwk().replace('"', "\\\"")).is_ok());
     }
 
     #[test]
