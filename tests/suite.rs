@@ -36,6 +36,7 @@ mod openapi;
 mod operations;
 mod outage;
 mod round_trips;
+mod second_opinion;
 mod serve;
 mod sign_in;
 mod tls;
