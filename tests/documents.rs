@@ -161,3 +161,51 @@ fn examples_are_parts_of_what_the_tests_run() {
     }
     assert!(found > 0, "no document has an example");
 }
+
+/// Each test that ARCHITECTURE names against an attack is one.
+#[test]
+fn the_tests_against_attacks_are_there() {
+    fn sources(folder: &Path, texts: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_ours = |name: &str| !matches!(name, "node_modules" | "target" | "dist" | "corpus");
+            if path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(is_ours) {
+                sources(&path, texts);
+            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "mjs") {
+                texts.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut texts = String::new();
+    for folder in ["shared/src", "server/src", "tests"] {
+        sources(&document(folder), &mut texts);
+    }
+    let architecture = fs::read_to_string(document("ARCHITECTURE.md")).unwrap();
+    let rows = block(&architecture, "attacks").lines().skip(2);
+    let mut named = 0;
+    for name in rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(|name| name.len() > 20) {
+        named += 1;
+        let is_test = texts.contains(&format!("fn {name}(")) || texts.contains(&format!("test(\"{name}\""));
+        assert!(is_test, "{name}");
+    }
+    assert!(named >= 10);
+}
+
+/// What the engine's front file exports is what the README of the crate lists.
+#[test]
+fn the_engines_readme_lists_its_public_names() {
+    let source = fs::read_to_string(document("shared/src/lib.rs")).unwrap();
+    let exports = source.split("pub use ").skip(1).map(|rest| rest.split(';').next().unwrap_or_default());
+    let mut exported: Vec<&str> = exports
+        .flat_map(|path| path.rsplit("::").next().unwrap_or_default().split(['{', '}', ',', '\n', ' ']))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let readme = fs::read_to_string(document("shared/README.md")).unwrap();
+    let table = readme.split("## ").find(|part| part.starts_with("What there is")).unwrap();
+    let cells = first_cells(table).join(" ");
+    let mut listed: Vec<&str> = cells.split('`').skip(1).step_by(2).collect();
+    exported.sort_unstable();
+    listed.sort_unstable();
+    assert!(exported.len() > 50, "{exported:?}");
+    assert_eq!(listed, exported);
+}
