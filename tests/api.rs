@@ -344,6 +344,35 @@ async fn an_unknown_path_is_not_found_whatever_it_looks_like() {
     }
 }
 
+/// Attack classes 48, 52, 53, 54: what is public is so by its path alone, whatever a query or a header says.
+#[tokio::test]
+async fn no_query_and_no_header_makes_a_protected_path_public() {
+    let (_issuer, server) = start().await;
+    let plain = [("accept", "*/*")];
+    let magic = [
+        ("user-agent", "kube-probe/1.31"),
+        ("user-agent", "GoogleHC/1.0"),
+        ("x-forwarded-uri", "/health"),
+        ("x-original-url", "/health"),
+        ("x-rewrite-url", "/health"),
+        ("x-http-method-override", "OPTIONS"),
+        ("x-middleware-subrequest", "middleware:middleware:middleware:middleware:middleware"),
+    ];
+    for path in
+        [ME, "/api/auth/me?/health", "/api/auth/me?x=/.well-known/jwks.json", "/api/auth/me?a=1;/health"]
+    {
+        for (name, value) in plain.into_iter().chain(magic) {
+            let request = server.request(Method::GET, path).header(name, value);
+            let answer = Answer::of(request.send().await.unwrap()).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "token-missing"),
+                "{path} {name}: {value}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let (issuer, server) = start().await;
