@@ -186,6 +186,12 @@ async fn overwrites(proxy: Proxy) {
             ("x_auth-session-id", "sess_m"),
             ("x-auth-org_id", "org_mallory"),
         ],
+        // Proxies drop what Connection names (RFC 9110, 7.6.1).
+        [
+            ("connection", "x-auth-user-id, X-Auth-Session-Id"),
+            ("x-auth-session-id", "sess_m"),
+            ("x-auth-org-id", "org_mallory"),
+        ],
     ] {
         let passed = chain.ask(Method::GET, Some(&chain.issuer.token()), &headers).await;
         assert_eq!(told(&passed), expected, "{proxy:?} {headers:?}");
