@@ -95,10 +95,7 @@ async fn ask(args: &Args) -> Result<KeysReport, KeyringError> {
     };
     match answer {
         Answer::Keys(report) => Ok(report),
-        Answer::Failed(why) | Answer::Unavailable(why) => Err(KeyringError::Refused(why)),
-        _ => Err(KeyringError::Refused(
-            "the running server answers something else; are both of one version?".to_owned(),
-        )),
+        other => Err(KeyringError::Refused(other.refusal())),
     }
 }
 

@@ -52,6 +52,16 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
+impl Answer {
+    /// Why this is not what was asked for.
+    pub(crate) fn refusal(self) -> String {
+        match self {
+            Answer::Failed(why) | Answer::Unavailable(why) => why,
+            _ => "the running server answers something else; are both of one version?".to_owned(),
+        }
+    }
+}
+
 /// Why something was not carried out.
 enum Trouble {
     /// The store is away, or busy.

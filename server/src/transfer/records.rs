@@ -72,7 +72,7 @@ impl Records {
     pub(super) async fn page(&mut self, after: Option<&UserId>) -> Result<Page, TransferError> {
         match self.ask(Request::Page { after: after.cloned(), limit: AT_ONCE }).await? {
             Answer::Page(page) => Ok(page),
-            other => Err(unexpected(other)),
+            other => Err(TransferError::Refused(other.refusal())),
         }
     }
 
@@ -80,7 +80,7 @@ impl Records {
     pub(super) async fn outcomes(&mut self, request: Request) -> Result<Vec<Outcome>, TransferError> {
         match self.ask(request).await? {
             Answer::Outcomes(outcomes) => Ok(outcomes),
-            other => Err(unexpected(other)),
+            other => Err(TransferError::Refused(other.refusal())),
         }
     }
 
@@ -125,13 +125,6 @@ pub(super) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -
         sleep(PAUSE).await;
     }
     ask().await
-}
-
-fn unexpected(answer: Answer) -> TransferError {
-    TransferError::Refused(match answer {
-        Answer::Failed(why) | Answer::Unavailable(why) => why,
-        _ => "the running server answers something else; are both of one version?".to_owned(),
-    })
 }
 
 /// The settings in force, or those of the local issuer: where its folder was named, or the settings name no instance.
