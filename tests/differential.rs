@@ -2,7 +2,8 @@
 //!
 //! Half of the tokens are signed again, correctly, after the mutation: what is judged then is what a parser makes of odd
 //! text under a good signature. Where the libraries may differ is written in `tests/vectors/differences.md`; any other
-//! difference fails. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_COUNT` run other tokens, and more.
+//! difference fails. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_COUNT` run other tokens, and more. The same tokens
+//! are judged in JavaScript by `tests/run differential-js`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -11,7 +12,7 @@ use doorward_verifier::{
     AuthorizedParties, AwsLcRsa, Issuer, KeySet, MissingAzp, Policy, TokenBuffer, UnixTime, Verifier,
 };
 use jwt_simple::prelude::{RS256PublicKey, RSAPublicKeyLike, VerificationOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::base64url;
 
 const ISSUER: &str = "https://clerk.example.com";
@@ -22,19 +23,12 @@ type Differences = BTreeSet<(String, String, String)>;
 
 #[test]
 fn mutated_tokens_are_judged_as_other_libraries_judge_them_or_as_written() {
-    let seed = setting("DIFFERENTIAL_SEED").unwrap_or(1);
-    let count = setting("DIFFERENTIAL_COUNT").unwrap_or(12_000);
     let judges = Judges::new();
-    let mut random = Random(seed);
-    let mut pairs = judges.every_pair();
+    let (seed, count) = run();
     let (mut seen, mut accepted) = (BTreeMap::new(), 0);
-    for i in 0..count {
-        let token = match i % 2 {
-            0 => pairs.next().unwrap_or_else(|| judges.signed_again(&mut random)),
-            _ => judges.altered(&mut random),
-        };
+    for token in judges.tokens(seed, count) {
         let ours = judges.ours(&token);
-        accepted += u64::from(ours == "ok");
+        accepted += usize::from(ours == "ok");
         for (who, theirs) in
             [("jsonwebtoken", judges.jsonwebtoken(&token)), ("jwt-simple", judges.jwt_simple(&token))]
         {
@@ -43,6 +37,7 @@ fn mutated_tokens_are_judged_as_other_libraries_judge_them_or_as_written() {
             }
         }
     }
+    println!("seed {seed}: {count} tokens, {accepted} accepted, {} kinds of differences", seen.len());
     let listed = listed_differences();
     let unlisted: Vec<_> = seen.iter().filter(|(difference, _)| !listed.contains(*difference)).collect();
     for ((who, ours, theirs), token) in &unlisted {
@@ -55,6 +50,23 @@ fn mutated_tokens_are_judged_as_other_libraries_judge_them_or_as_written() {
         let unseen: Vec<_> = listed.iter().filter(|difference| !seen.contains_key(*difference)).collect();
         assert!(unseen.is_empty(), "listed, and not seen: {unseen:?}");
     }
+}
+
+#[test]
+#[ignore = "writes the tokens that `tests/run differential-js` has judged in JavaScript"]
+fn the_tokens_are_written_with_our_verdicts() {
+    let path = std::env::var_os("DIFFERENTIAL_TOKENS").expect("DIFFERENTIAL_TOKENS names the file");
+    let judges = Judges::new();
+    let (seed, count) = run();
+    let mut lines = vec![judges.described(seed)];
+    lines.extend(judges.tokens(seed, count).map(|token| json!([token, judges.ours(&token)])));
+    std::fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+}
+
+/// Which tokens, and how many.
+fn run() -> (u64, usize) {
+    let count = setting("DIFFERENTIAL_COUNT").unwrap_or(12_000);
+    (setting("DIFFERENTIAL_SEED").unwrap_or(1), count as usize)
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -93,6 +105,7 @@ fn in_plain(token: &str) -> String {
 /// The three verifiers, each as strict as it can be told to be, and all with one key, one issuer and one leeway.
 struct Judges {
     now: u64,
+    modulus: Vec<u8>,
     signing_key: jsonwebtoken::EncodingKey,
     verifier: Verifier,
     keys: KeySet,
@@ -103,7 +116,8 @@ struct Judges {
 
 impl Judges {
     fn new() -> Judges {
-        // jsonwebtoken can't be told the time: these tokens are made for today, with minutes between their times and now.
+        // jsonwebtoken can't be told the time: these tokens are made for today, with so much between their times and now
+        // that a machine that stands still for half an hour changes nothing.
         let now = jsonwebtoken::get_current_timestamp();
         let key = TestKey::load();
         let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
@@ -123,7 +137,19 @@ impl Judges {
             decoding_key: jsonwebtoken::DecodingKey::from_rsa_raw_components(&key.modulus, &[1, 0, 1]),
             validation,
             public_key: RS256PublicKey::from_components(&key.modulus, &[1, 0, 1]).unwrap(),
+            modulus: key.modulus,
         }
+    }
+
+    /// What another judge must know.
+    fn described(&self, seed: u64) -> Value {
+        json!({
+            "issuer": ISSUER,
+            "leeway": LEEWAY_SECS,
+            "modulus": base64url(&self.modulus),
+            "now": self.now,
+            "seed": seed,
+        })
     }
 
     fn ours(&self, token: &str) -> &'static str {
@@ -184,7 +210,7 @@ impl Judges {
         let now = self.now;
         Document::of(&[
             ("azp", r#""https://app.example.com""#),
-            ("exp", &(now + 1800).to_string()),
+            ("exp", &(now + 2700).to_string()),
             ("iat", &(now - 600).to_string()),
             ("iss", &format!("{ISSUER:?}")),
             ("nbf", &(now - 610).to_string()),
@@ -193,6 +219,15 @@ impl Judges {
             ("custom", r#"{"a":[1,{"b":null}],"c":"é"}"#),
             ("v", "2"),
         ])
+    }
+
+    /// Half of them signed again after they were mutated: all of [`Judges::every_pair`], then ones at random.
+    fn tokens(&self, seed: u64, count: usize) -> impl Iterator<Item = String> {
+        let (mut random, mut pairs) = (Random(seed), self.every_pair());
+        (0..count).map(move |i| match i % 2 {
+            0 => pairs.next().unwrap_or_else(|| self.signed_again(&mut random)),
+            _ => self.altered(&mut random),
+        })
     }
 
     /// A token for each member and each value that it might have, the rest being good.
@@ -267,12 +302,12 @@ impl Judges {
         parts.join(".")
     }
 
-    /// Values for any claim, as JSON text. Times are minutes away from now.
+    /// Values for any claim, as JSON text. Times to come are 40 minutes away, and within the longest life.
     fn claim_values(&self) -> Vec<String> {
         let now = self.now;
         let times = [
             now - 600,
-            now + 600,
+            now + 2400,
             now - 100_000,
             now + 100_000,
             now * 1000,
@@ -282,13 +317,13 @@ impl Judges {
             u64::MAX,
         ];
         let spelled = [
-            format!("{}.5", now + 600),
-            format!("{}.999", now + 600),
+            format!("{}.5", now + 2400),
+            format!("{}.999", now + 2400),
             format!("-{now}"),
-            format!("{}e0", now + 600),
-            format!("{}E-3", (now + 600) * 1000),
-            format!("\"{}\"", now + 600),
-            format!("[{}]", now + 600),
+            format!("{}e0", now + 2400),
+            format!("{}E-3", (now + 2400) * 1000),
+            format!("\"{}\"", now + 2400),
+            format!("[{}]", now + 2400),
         ];
         let texts = [
             ISSUER,
