@@ -16,7 +16,7 @@ tools() {
     [[ $package/node_modules/.package-lock.json -nt $package/package-lock.json ]] ||
         npm ci --prefix "$package" --no-audit --no-fund --loglevel=error
     # Built with the compiler of this machine, not with the one for WebAssembly.
-    env -u RUSTC cargo build --quiet --locked --manifest-path $package/bindgen/Cargo.toml --target-dir "$target/bindgen"
+    env -u RUSTC -u RUSTC_BOOTSTRAP cargo build --quiet --locked --manifest-path $package/bindgen/Cargo.toml --target-dir "$target/bindgen"
 }
 
 # The module with the compiler flags $2, with its glue, into dist/$1.

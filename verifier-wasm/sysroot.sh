@@ -41,6 +41,15 @@ version_of() {
     echo "$release-$("$1" -vV | sha256sum | cut -c 1-8)"
 }
 
+# The flags with which compiler $1 makes a panic a trap and nothing else: what a panic would say reaches nobody here, and
+# its texts and places are a fifth of the module. Unstable, so none of them where the compiler is too old. The library
+# and what uses it must agree.
+trapping() {
+    local flags="-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none"
+    # shellcheck disable=SC2086 # several flags
+    if RUSTC_BOOTSTRAP=1 "$1" $flags --print cfg >/dev/null 2>&1; then echo "$flags"; fi
+}
+
 # The first compiler that came with its library's source: the one in use, then the distribution's.
 compiler_with_source() {
     local compiler
@@ -87,6 +96,7 @@ build_std() {
 	[workspace]
 	[profile.release]
 	debug = 0
+	opt-level = "s"
 	panic = "abort"
 	MANIFEST
     # In a folder of its own and without the caller's flags: neither this workspace's configuration
@@ -94,10 +104,12 @@ build_std() {
     # folders of the sources are known and their paths can be left out.
     (
         cd "$work"
-        local flags="-Cembed-bitcode=yes" sources
+        local flags sources
+        flags="-Cembed-bitcode=yes $(trapping "$compiler")"
         local cargo=(env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET
             RUSTC="$compiler" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" cargo)
-        local std=(--quiet --target "$target" "-Zbuild-std=std,panic_abort")
+        local std=(--quiet --target "$target" "-Zbuild-std=std,panic_abort"
+            -Zbuild-std-features=optimize_for_size)
         "${cargo[@]}" fetch "${std[@]}"
         for sources in "${library%/library}" "$(realpath "${library%/library}")"; do
             flags+=" --remap-path-prefix=$sources=/rustc"
@@ -118,7 +130,7 @@ build_std() {
 }
 
 main() {
-    local compiler sysroot linker
+    local compiler sysroot linker flags
     if has_std "${RUSTC:-rustc}"; then
         echo "# ${RUSTC:-rustc} has $target"
         return
@@ -133,15 +145,17 @@ main() {
     fi
     [[ ${1:-} == --check ]] && return
 
-    # The compiler's version is in the path, since cargo does not notice a changed sysroot.
-    sysroot="$(realpath -m "${CARGO_TARGET_DIR:-target}")/wasm-sysroot/$(version_of "$compiler")"
+    # The compiler's version and how the library is built are in the path, since cargo does not notice a changed sysroot.
+    sysroot="$(realpath -m "${CARGO_TARGET_DIR:-target}")/wasm-sysroot/$(version_of "$compiler")-small"
     if [[ ! -d $sysroot ]]; then
         echo "building the standard library for $target with $("$compiler" --version), once" >&2
         build_std "$compiler" "$sysroot"
     fi
     printf 'export RUSTC=%q\n' "$compiler"
     printf 'export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=%q\n' "$linker"
-    printf 'export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=%q\n' "--sysroot=$sysroot"
+    flags=$(trapping "$compiler")
+    [[ -z $flags ]] || printf 'export RUSTC_BOOTSTRAP=1\n'
+    printf 'export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=%q\n' "--sysroot=$sysroot $flags"
 }
 
 main "$@"

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 /** For the edge-light entry with its module, in bytes of brotli: what was reached, so that it does not grow, and what is wanted. */
-const BUDGET = 77_000;
+const BUDGET = 64_000;
 const WANTED = 25_000;
 
 const modules = resolve(dirname(fileURLToPath(import.meta.url)), "../../verifier-wasm");
