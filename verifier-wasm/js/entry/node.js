@@ -1,7 +1,7 @@
 /** Node: the module is in the JavaScript, so that bundlers find nothing to lose; RSA is OpenSSL's. */
 
 import { createPublicKey, createVerify } from "node:crypto";
-import { compiled } from "./inlined.js";
+import { base64 } from "./engine_base64.js";
 import { verifierFor } from "./verifier.js";
 
 export { SettingsError, VerifyError } from "./error.js";
@@ -16,4 +16,6 @@ const rsa = {
   },
 };
 
-export const createVerifier = verifierFor({ load: compiled, fetchOptions: { cache: "no-store" }, rsa });
+const load = () => new WebAssembly.Module(Buffer.from(base64, "base64"));
+
+export const createVerifier = verifierFor({ load, fetchOptions: { cache: "no-store" }, rsa });
