@@ -175,6 +175,7 @@ async function refuseBytes(folder) {
     // The magic number and the version of a module, in base64.
     if (text.includes("AGFzbQEAAAA")) throw new Error(`${name} holds the module as text`);
     if (/new WebAssembly\.Module\(|WebAssembly\.compile\(/.test(text)) throw new Error(`${name} compiles a module from bytes`);
+    if (/\b(eval|Function)\s*\(/.test(text)) throw new Error(`${name} evaluates text`);
   }
   if (found === 0) throw new Error(`nothing of the package in ${files.length} files of the edge bundle`);
 }
