@@ -176,3 +176,46 @@ impl KeySet {
         &self.refused
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Refuses every key, without a reason.
+    struct AlwaysRefuses;
+
+    impl Rsa for AlwaysRefuses {
+        fn prepare(&self, _: &[u8]) -> Result<Arc<dyn RsaKey>, KeyError> {
+            Err(KeyError::ModulusRefused { bits: 2048, implementation: "a test" })
+        }
+    }
+
+    #[test]
+    fn what_a_token_calls_its_key_breaks_no_line_of_a_log() {
+        let id = KeyId::parse("ins_1\n\u{1b}[31m\"\u{202e}").unwrap();
+        assert_eq!(id.to_string(), r#"ins_1\n\u{1b}[31m\"\u{202e}"#);
+        assert_eq!(format!("{id:?}"), format!("\"{id}\""));
+    }
+
+    #[test]
+    fn a_key_that_is_not_fit_for_use_is_listed_whoever_refused_it() {
+        let published = include_str!("example/jwks.json");
+        let with_another = published.replacen("[", r#"[{"kty": "EC", "kid": "of_a_curve"}, "#, 1);
+        let jwks = Jwks::parse(with_another.as_bytes()).unwrap();
+        let issuer = Issuer::parse("https://clerk.example.com").unwrap();
+        let keys = KeySet::from_jwks(&issuer, &jwks, &AlwaysRefuses);
+
+        let named = |name| KeyId::parse(name);
+        assert_eq!(
+            keys.refused(),
+            [
+                RefusedJwk { kid: named("of_a_curve"), error: KeyError::NotRsa },
+                RefusedJwk {
+                    kid: named("ins_example"),
+                    error: KeyError::ModulusRefused { bits: 2048, implementation: "a test" },
+                },
+            ]
+        );
+        assert!(keys.is_empty());
+    }
+}

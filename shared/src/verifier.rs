@@ -206,6 +206,9 @@ fn refuse_machine_subject(token: &UnverifiedToken<'_>) -> Result<(), VerifyError
 mod tests {
     use std::sync::Arc;
 
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
     use crate::jwks::Jwks;
     use crate::key_error::KeyError;
@@ -243,5 +246,20 @@ mod tests {
             let keys = KeySet::from_jwks(&issuer, &jwks, &AlwaysGood);
             assert_eq!(verifier.verify(&token, &keys, now).is_ok(), accepted, "{issuer}");
         }
+    }
+    #[test]
+    fn a_host_that_checks_the_signature_elsewhere_is_given_what_the_token_says() {
+        let text = include_str!("example/token.txt");
+        let issuer = Issuer::parse("https://clerk.example.com").unwrap();
+        let verifier = Verifier::new(Policy::new(issuer, AuthorizedParties::AnyParty, MissingAzp::Refuse));
+        let mut buffer = TokenBuffer::new();
+        let token = verifier.screen(text, &mut buffer).unwrap();
+
+        let (signing_input, signature) = text.rsplit_once('.').unwrap();
+        let decoded = |part| URL_SAFE_NO_PAD.decode(part).unwrap();
+        assert_eq!(token.signing_input(), signing_input.as_bytes());
+        assert_eq!(token.signature(), decoded(signature));
+        let (_, payload) = signing_input.split_once('.').unwrap();
+        assert_eq!(token.unverified_claims_json().as_bytes(), decoded(payload));
     }
 }

@@ -597,6 +597,53 @@ mod which_set {
     }
 }
 
+mod how_a_token_came {
+    use super::*;
+
+    /// Whether the token is in a cookie, and the token on which alone the decision depends.
+    fn came(
+        requests: &RequestVerifier,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> (Option<bool>, Option<String>) {
+        let request = Request::new("GET", url, headers.iter().copied());
+        let mut buffer = TokenBuffer::new();
+        let presented = requests.screen(&request, &mut buffer, UnixTime::from_secs(NOW)).ok();
+        let is_cookie = presented.map(|presented| {
+            assert_eq!(format!("{presented:?}"), "PresentedToken(…)", "a token in a log");
+            presented.is_cookie()
+        });
+        (is_cookie, requests.token_in_header(&request).map(str::to_owned))
+    }
+
+    #[test]
+    fn the_token_of_a_header_is_told_from_that_of_a_cookie() {
+        let token = session(10);
+        let header = format!("Bearer {token}");
+        let cookies = format!("__session={token}; __client_uat={}", NOW - 20);
+        let header = ("authorization", &*header);
+        let cookie = ("cookie", &*cookies);
+        let url = "https://app.example.com/";
+        let taken = with_key(TEST_KEY);
+        for requests in [&requests(CookieAuth::Off), &taken] {
+            assert_eq!(came(requests, url, &[header]), (Some(false), Some(token.clone())));
+            assert_eq!(came(requests, url, &[header, cookie]), (Some(false), Some(token.clone())));
+        }
+        assert_eq!(came(&taken, url, &[cookie]), (Some(true), None));
+        assert_eq!(came(&taken, url, &[header, header]), (None, None));
+    }
+
+    #[test]
+    fn what_is_left_to_clerk_depends_on_no_token() {
+        let token = session(10);
+        let header = format!("Bearer {token}");
+        let url = "https://app.example.com/__clerk/v1/client";
+        let headers = [("authorization", &*header)];
+        assert_eq!(came(&with_key(TEST_KEY), url, &headers), (None, None));
+        assert_eq!(came(&requests(CookieAuth::Off), url, &headers), (Some(false), Some(token)));
+    }
+}
+
 mod keys_that_are_missing {
     use super::*;
 
