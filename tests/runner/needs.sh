@@ -112,6 +112,10 @@ has_cargo_fuzz() { has_command cargo-fuzz && cargo +nightly --version >/dev/null
 hint_cargo_fuzz() { echo "cargo-fuzz and a nightly compiler: cargo install cargo-fuzz; rustup toolchain install nightly"; }
 install_cargo_fuzz() { cargo install --quiet cargo-fuzz && rustup toolchain install nightly --profile minimal; }
 
+has_cargo_mutants() { has_command cargo-mutants; }
+hint_cargo_mutants() { echo "cargo-mutants: cargo install cargo-mutants"; }
+install_cargo_mutants() { cargo install --quiet cargo-mutants; }
+
 has_shellcheck() { has_command shellcheck; }
 hint_shellcheck() { echo "shellcheck: apt-get install shellcheck"; }
 install_shellcheck() { apt_install shellcheck; }
