@@ -42,7 +42,7 @@ version_of() {
 }
 
 # The flags with which compiler $1 makes a panic a trap and nothing else: what a panic would say reaches nobody here, and
-# its texts and places are a fifth of the module. Unstable, so none of them where the compiler is too old. The library
+# its texts and places are a third of the module's data. Unstable, so none of them where the compiler is too old. The library
 # and what uses it must agree.
 trapping() {
     local flags="-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none"
