@@ -223,3 +223,43 @@ fn not_a_jwk(error: JsonError) -> KeyError {
         JsonError::Malformed { .. } | JsonError::TooDeep | JsonError::TooManyMembers => KeyError::NotAJwk,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLISHED: &str = include_str!("example/jwks.json");
+
+    /// The text, with blanks at its end until it has so many bytes.
+    fn filled_up(text: &str, bytes: usize) -> Vec<u8> {
+        let mut text = text.trim().as_bytes().to_vec();
+        text.resize(bytes, b' ');
+        text
+    }
+
+    #[test]
+    fn a_document_up_to_the_bound_is_read_and_none_above() {
+        let one =
+            PUBLISHED.trim().strip_prefix(r#"{"keys": ["#).and_then(|rest| rest.strip_suffix("]}")).unwrap();
+        assert!(Jwks::parse(&filled_up(PUBLISHED, MAX_JWKS_BYTES)).is_ok());
+        assert!(Jwk::parse(&filled_up(one, MAX_JWKS_BYTES)).is_ok());
+        for bytes in [MAX_JWKS_BYTES + 1, 2 * MAX_JWKS_BYTES] {
+            let too_large = KeyError::JwksTooLarge { bytes };
+            assert_eq!(Jwks::parse(&filled_up(PUBLISHED, bytes)), Err(too_large.clone()));
+            assert_eq!(Jwk::parse(&filled_up(one, bytes)), Err(too_large));
+        }
+    }
+
+    #[test]
+    fn what_is_set_aside_is_listed_with_its_reason() {
+        let entries = r#"{"keys": [{"kty": "oct", "kid": "a", "k": "AA"}, {"kty": "EC"}, 1, "#;
+        let jwks = Jwks::parse(PUBLISHED.replacen(r#"{"keys": ["#, entries, 1).as_bytes()).unwrap();
+        let set_aside = [
+            (KeyId::parse("a"), KeyError::PrivateMember),
+            (None, KeyError::NotRsa),
+            (None, KeyError::NotAJwk),
+        ];
+        assert_eq!(jwks.refused(), set_aside.map(|(kid, error)| RefusedJwk { kid, error }));
+        assert_eq!(jwks.keys().len(), 1);
+    }
+}
