@@ -28,7 +28,7 @@ REMOVED = [
     ("that nothing follows a key in DER", "key_material", "pem.rs", "if self.bytes.is_empty() { Ok(()) }", "if self.bytes.len() < 999 { Ok(()) }"),
     ("the signature", "signature", "key_set.rs", "if self.rsa.verify(self.algorithm, message, signature) {", "if self.rsa.verify(self.algorithm, message, signature) || true {"),
     ("that a signature is less than the modulus", "signature", "rsa.rs", "|| *signature >= *self.modulus", ""),
-    ("that the signature is judged before the claims", "order", "verifier.rs", "        let claims = SignedClaims {", "        SignedClaims { claims: &token.token.claims, key_id, category: token.category }.accept(&self.policy, now)?;\n        let claims = SignedClaims {"),
+    ("that the signature is judged before the claims", "order", "verifier.rs", "        key.check(token.algorithm", "        self.judge_unverified(token, now)?;\n        key.check(token.algorithm"),
     ("`sub`", "claims", "claims.rs", "owned(Some(sub)).filter(is_user)", "owned(Some(sub)).filter(|id| is_user(id) || true)"),
     ("that `sid` is there", "claims", "claims.rs", "if template_taken { Ok(None) } else { Err(VerifyError::MissingSid) }", "if template_taken || true { Ok(None) } else { Err(VerifyError::MissingSid) }"),
     ("`sts`", "claims", "claims.rs", "Some(status) if status.is(\"pending\") && policy.accept_pending => Ok(true)", "Some(status) if status.is(\"pending\") => Ok(true)"),
