@@ -226,6 +226,9 @@ fn not_a_jwk(error: JsonError) -> KeyError {
 
 #[cfg(test)]
 mod tests {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const PUBLISHED: &str = include_str!("example/jwks.json");
@@ -261,5 +264,17 @@ mod tests {
         ];
         assert_eq!(jwks.refused(), set_aside.map(|(kid, error)| RefusedJwk { kid, error }));
         assert_eq!(jwks.keys().len(), 1);
+    }
+    #[test]
+    fn a_modulus_that_is_too_long_is_told_its_size_up_to_twice_the_greatest() {
+        let refused = |bytes: usize| {
+            let n = URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
+            let jwk = format!(r#"{{"kty": "RSA", "alg": "RS256", "kid": "a", "e": "AQAB", "n": "{n}"}}"#);
+            Jwk::parse(jwk.as_bytes()).map(|_| ())
+        };
+        assert_eq!(refused(1024), Ok(()));
+        assert_eq!(refused(1032), Err(KeyError::ModulusSize { bits: 8256 }));
+        assert_eq!(refused(2048), Err(KeyError::ModulusSize { bits: 16_384 }));
+        assert_eq!(refused(2052), Err(KeyError::ModulusSpelling));
     }
 }
