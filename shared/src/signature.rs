@@ -188,3 +188,16 @@ pub fn checked_modulus(modulus: &[u8]) -> Result<&[u8], KeyError> {
 fn bit_length(number: &[u8]) -> usize {
     number.first().map_or(0, |first| 8 * number.len() - first.leading_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_algorithm_is_shown_by_the_name_that_finds_it() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string(), algorithm.as_str());
+            assert_eq!(Algorithm::from_name(algorithm.as_str()), Some(algorithm));
+        }
+    }
+}
