@@ -12,6 +12,7 @@ use doorward::user::{Change, Identity, ProfileChange, User, UserId};
 use doorward_verifier::UnixTime;
 use mongodb::bson::{Bson, DateTime, doc};
 use tests::stores::{Fixture, Kind, NOON};
+use tokio::time::sleep;
 
 type Case = fn(Arc<Fixture>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -126,8 +127,18 @@ fn new_user(text: &str, changes: &[Change]) -> User {
 }
 
 async fn load(store: &dyn Store, text: &str) -> Option<User> {
-    store.load(&id(text)).await.expect("the store answers")
+    for _ in 0..MOST_QUESTIONS {
+        match store.load(&id(text)).await {
+            Err(StoreError::Busy | StoreError::Away { .. }) => sleep(PAUSE).await,
+            outcome => return outcome.expect("the store answers"),
+        }
+    }
+    panic!("the store does not answer")
 }
+
+/// A store may say that it is busy, and on a machine with much to do its answer may come too late.
+const MOST_QUESTIONS: usize = 1_000;
+const PAUSE: Duration = Duration::from_millis(20);
 
 async fn save(store: &dyn Store, before: Option<&User>, after: &User) -> Saved {
     store.save(before, after).await.expect("the store answers")
@@ -192,11 +203,13 @@ async fn of_two_hundred_creations_at_once_one_is_written(fixture: Arc<Fixture>) 
             patiently(&*store, None, &new_user("user_1", &[named(&number.to_string())])).await
         })
     });
-    let mut written = 0;
+    let (mut written, mut unknown) = (0, 0);
     for creation in creations.collect::<Vec<_>>() {
-        written += usize::from(creation.await.expect("no panic") == Saved::Written);
+        let outcome = creation.await.expect("no panic");
+        written += usize::from(outcome == Some(Saved::Written));
+        unknown += usize::from(outcome.is_none());
     }
-    assert_eq!(written, 1);
+    assert!(written == 1 || written == 0 && unknown > 0, "{written} written, {unknown} unknown");
 }
 
 async fn no_change_of_many_at_once_is_lost(fixture: Arc<Fixture>) {
@@ -207,9 +220,13 @@ async fn no_change_of_many_at_once_is_lost(fixture: Arc<Fixture>) {
         tokio::spawn(async move {
             loop {
                 let before = load(&*store, "user_1").await.expect("it is there");
-                let names = before.profile.name.clone().unwrap_or_default() + &format!(" {number}");
-                let after = before.after(&[named(&names)], NOON).expect("a change");
-                if patiently(&*store, Some(&before), &after).await == Saved::Written {
+                let names = before.profile.name.clone().unwrap_or_default();
+                // Where the answer did not come, this says what it was.
+                if names.split_whitespace().any(|name| name == number.to_string()) {
+                    return;
+                }
+                let after = before.after(&[named(&format!("{names} {number}"))], NOON).expect("a change");
+                if patiently(&*store, Some(&before), &after).await == Some(Saved::Written) {
                     return;
                 }
             }
@@ -226,14 +243,17 @@ async fn no_change_of_many_at_once_is_lost(fixture: Arc<Fixture>) {
     assert_eq!(user.revision, 41);
 }
 
-/// A store may say that it is busy. It never says so of a write that it made.
-async fn patiently(store: &dyn Store, before: Option<&User>, after: &User) -> Saved {
-    loop {
+/// A store may say that it is busy. It never says so of a write that it made. Nobody knows of a write whose answer
+/// comes too late: none.
+async fn patiently(store: &dyn Store, before: Option<&User>, after: &User) -> Option<Saved> {
+    for _ in 0..MOST_QUESTIONS {
         match store.save(before, after).await {
-            Err(StoreError::Busy) => tokio::task::yield_now().await,
-            outcome => return outcome.expect("the store answers"),
+            Err(StoreError::Busy) => sleep(PAUSE).await,
+            Err(StoreError::Away { .. }) => return None,
+            outcome => return Some(outcome.expect("the store answers")),
         }
     }
+    panic!("the store is busy for ever")
 }
 
 async fn sign_ins_move_forward_and_count_as_no_write(fixture: Arc<Fixture>) {
