@@ -1,6 +1,6 @@
 //! Measures the server beside what a team would write instead. `tests/run bench-server` builds and runs it.
 //!
-//! `bench-server [--scale]`, with the release build of `doorward` beside it, and in the environment
+//! `bench-server [--memory | --scale]`, with the release build of `doorward` beside it, and in the environment
 //! `DOORWARD_TEST_MONGO_JAVA_URI`, `DOORWARD_BENCH_NODE` (a folder) and `DOORWARD_BENCH_PYTHON` (an interpreter).
 #![allow(
     clippy::expect_used,
@@ -30,6 +30,7 @@ fn main() {
     let setting = runtime.block_on(Setting::prepare());
     let passed = match first.as_deref() {
         None => tiers::measure(&setting),
+        Some("--memory") => tiers::measure_memory(&setting),
         Some("--scale") => scale::measure(&setting),
         Some(other) => panic!("no option {other}"),
     };

@@ -10,6 +10,8 @@ use crate::table::{self, Row};
 const ME: &str = "/api/auth/me";
 /// They alternate, so that whatever else the machine does meets all of them.
 const ROUNDS: usize = 3;
+/// Of those that are a tenth as long.
+const SHORT_ROUNDS: usize = 9;
 
 /// Measures, prints the table, and says which claims held.
 pub(crate) fn measure(setting: &Setting) -> Vec<bool> {
@@ -58,6 +60,27 @@ pub(crate) fn measure(setting: &Setting) -> Vec<bool> {
         table::compare("me / Node", memory.per_second() / node.per_second(), 10.0),
         table::compare("me / Python", memory.per_second() / python.per_second(), 15.0),
     ]
+}
+
+/// `me` from memory beside `/health` alone, of fewer users in more rounds: for whoever works on what a request costs.
+pub(crate) fn measure_memory(setting: &Setting) -> Vec<bool> {
+    let known = load::with_tokens(ME, &setting.tokens(0..USERS / 10));
+    let (plain, server) =
+        (peers::plain(setting), setting.serve(&setting.folder("doorward"), &[("STORE", "embedded")]));
+    load::run(server.address, &known, known.len());
+    let mut rows = [
+        (Row::new("warp, one plain route, no layers"), &plain, load::of("/plain")),
+        (Row::new("/health"), &server, load::of("/health")),
+        (Row::new("me: memory"), &server, known),
+    ];
+    for _ in 0..SHORT_ROUNDS {
+        for (row, program, requests) in &mut rows {
+            row.measure(program, requests, USERS / 10 * PRESENTED);
+        }
+    }
+    let [plain, health, memory] = rows.map(|(row, ..)| row);
+    table::print(&[&plain, &health, &memory]);
+    vec![table::compare("me / health", memory.per_second() / health.per_second(), 0.8)]
 }
 
 /// A first pass makes its users, then each token is presented as often as to doorward.
