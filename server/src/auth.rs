@@ -228,7 +228,8 @@ impl App {
             token.and_then(|token| self.verdicts.find(token, |kid| self.keys.lookup(kid, now), now));
         let principal = match remembered {
             Some(principal) => principal,
-            None => self.check_anew(request, token, now).await?,
+            // Its state is large, and most requests need none of it.
+            None => Box::pin(self.check_anew(request, token, now)).await?,
         };
         telemetry::token_verified(principal.user_id());
         if token.is_some() {

@@ -75,8 +75,8 @@ pub fn rfc3339(time: UnixTime) -> String {
     let (year, month, day) = civil_date(days);
     let (hour, minute) = (second / 3600, second / 60 % 60);
     let (second, milli) = (second % 60, time.as_millis() % 1000);
-    let mut text = String::with_capacity("2026-11-24T10:00:00.000Z".len());
-    // Each answer has a few of them, and each line of the log one: `format!` takes five times as long.
+    let mut text = String::with_capacity("275760-09-13T00:00:00.000Z".len());
+    // Each line of the log has one: `format!` takes many times as long.
     let year_digits = if year < 10_000 { 4 } else { 6 };
     for (number, digits, end) in [
         (year, year_digits, '-'),
@@ -93,11 +93,17 @@ pub fn rfc3339(time: UnixTime) -> String {
     text
 }
 
-fn push_digits(text: &mut String, number: u64, digits: u32) {
-    for place in (0..digits).rev() {
-        text.push(char::from(b'0' + (number / 10_u64.pow(place) % 10) as u8));
+fn push_digits(text: &mut String, mut number: u64, digits: usize) {
+    let mut written = [b'0'; MAX_DIGITS];
+    for digit in written.iter_mut().rev().take(digits) {
+        *digit += (number % 10) as u8;
+        number /= 10;
     }
+    text.extend(written.iter().skip(MAX_DIGITS - digits).map(|digit| char::from(*digit)));
 }
+
+/// Of a year after 9999.
+const MAX_DIGITS: usize = 6;
 
 /// Days since 1970 as year, month and day: Howard Hinnant's `civil_from_days`, for days that are not negative.
 fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {

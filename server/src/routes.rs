@@ -48,18 +48,19 @@ const ENDPOINTS: &[(&str, &str)] = &[
 
 /// The endpoints of this server, without an answer for what is none of them.
 pub fn endpoints(app: &Arc<App>) -> BoxedFilter<(Response,)> {
-    let routes = root::get()
+    // They are tried in this order: first the two that are asked all the time.
+    let routes = me::get(app)
+        .or(verify::get(app))
+        .unify()
+        .or(root::get())
+        .unify()
         .or(health::get())
         .unify()
         .or(ready::get(app))
         .unify()
-        .or(me::get(app))
-        .unify()
         .or(profile::patch(app))
         .unify()
         .or(register::post(app))
-        .unify()
-        .or(verify::get(app))
         .unify()
         .or(webhook::post(app))
         .unify()

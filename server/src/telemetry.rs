@@ -3,6 +3,7 @@
 mod format;
 mod lines;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::panic::{PanicHookInfo, set_hook};
 use std::sync::OnceLock;
@@ -162,8 +163,8 @@ pub fn hash_user_ids(hash: bool) {
 }
 
 /// A user id as `LOG_USER_ID` has it written: plain, or as a hash.
-pub fn shown_user_id(user_id: &str) -> String {
-    if HASH_USER_IDS.load(Ordering::Relaxed) { hashed(user_id) } else { user_id.to_owned() }
+pub fn shown_user_id(user_id: &str) -> Cow<'_, str> {
+    if HASH_USER_IDS.load(Ordering::Relaxed) { hashed(user_id).into() } else { user_id.into() }
 }
 
 /// The first 12 hexadecimal digits of its SHA-256: the same in every line, and enough to tell users apart.

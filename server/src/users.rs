@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::ready;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use doorward_verifier::{DEFAULT_CLOCK_SKEW, Principal, UnixTime};
@@ -44,8 +44,9 @@ const MAX_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 /// How often sign-ins are written down, and how much later than the stored one they must be for it.
 const LOGIN_FLUSH: Duration = Duration::from_secs(30);
 const LOGIN_MOVED: Duration = Duration::from_secs(5 * 60);
-/// Sign-ins in one write.
-const LOGINS_AT_ONCE: usize = 500;
+/// Sign-ins in one write. A store that takes 10 ms for each, having other things to do, still answers well within the
+/// time after which it counts as away.
+const LOGINS_AT_ONCE: usize = 50;
 /// The store is asked every second whether it is back.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -67,7 +68,7 @@ pub struct DirectorySettings {
 pub struct UserDirectory(Arc<Directory>);
 
 /// A user, and how sure that is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The record.
     pub user: Arc<User>,
@@ -75,6 +76,30 @@ pub struct SignedIn {
     pub created: bool,
     /// How long ago the store confirmed it, when the store could not be asked now.
     pub stale: Option<Duration>,
+    shown: Shown,
+}
+
+/// How the record is shown follows from the record.
+impl PartialEq for SignedIn {
+    fn eq(&self, other: &SignedIn) -> bool {
+        (&self.user, self.created, self.stale) == (&other.user, other.created, other.stale)
+    }
+}
+
+impl Eq for SignedIn {}
+
+/// A record as it is shown, written for the first who asks and kept as long as the record.
+type Shown = Arc<OnceLock<Box<str>>>;
+
+impl SignedIn {
+    fn of(entry: &Entry, created: bool, stale: Option<Duration>) -> SignedIn {
+        SignedIn { user: Arc::clone(&entry.user), created, stale, shown: Arc::clone(&entry.shown) }
+    }
+
+    /// The record as `write` has it, which is always the same function.
+    pub(crate) fn shown(&self, write: impl FnOnce(&User) -> String) -> &str {
+        self.shown.get_or_init(|| write(&self.user).into())
+    }
 }
 
 /// Why a verified token gets no user.
@@ -165,7 +190,7 @@ impl UserDirectory {
         let known = self.0.recall(id).await;
         let outcome = self.0.confirm(id, known, Some(Change::Profile(change))).await;
         let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
-        admitted(SignedIn { user: Arc::clone(&entry.user), created, stale: None })
+        admitted(SignedIn::of(&entry, created, None))
     }
 
     /// Writes down what Clerk said about the user `id`, in a webhook or a list. When this returns, it is stored.
@@ -250,14 +275,14 @@ impl Directory {
             if age == Age::Ending {
                 let _in_background = self.confirming(id, &known);
             }
-            return Ok(SignedIn { user: Arc::clone(&entry.user), created: false, stale: None });
+            return Ok(SignedIn::of(entry, false, None));
         }
         let (confirming, ours) = self.confirming(id, &known);
         let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
         match outcome {
             Ok(Confirmed { entry, created }) => {
                 self.logins.note(&entry.login, now);
-                Ok(SignedIn { user: Arc::clone(&entry.user), created: created && ours, stale: None })
+                Ok(SignedIn::of(&entry, created && ours, None))
             }
             Err(failure) => self.stale(known, now).ok_or_else(|| failure.into_answer()),
         }
@@ -269,7 +294,7 @@ impl Directory {
         let age = now.since(entry.confirmed_at);
         (age <= self.settings.stale).then(|| {
             self.logins.note(&entry.login, now);
-            SignedIn { user: Arc::clone(&entry.user), created: false, stale: Some(age) }
+            SignedIn::of(&entry, false, Some(age))
         })
     }
 

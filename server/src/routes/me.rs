@@ -1,14 +1,16 @@
 //! `GET /api/auth/me`, `GET /api/users/me`: the user of the session.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use doorward_verifier::Organization;
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::reply::{Reply, Response, json, with_status};
+use warp::reply::{Reply, Response, with_header, with_status};
 
 use super::{answer, with};
 use crate::app::App;
@@ -40,9 +42,15 @@ async fn handle(presented: Presented, app: Arc<App>) -> Result<Response, ApiErro
     }
 }
 
-/// A user, as the API shows them. What is not known is null.
-#[derive(Default, Serialize)]
+/// A user, as the API shows them: the record, then what the session says.
 pub(super) struct Me<'a> {
+    record: Cow<'a, str>,
+    session: InSession<'a>,
+}
+
+/// A record, as the API shows it. What is not known is null.
+#[derive(Default, Serialize)]
+struct Record<'a> {
     id: Option<Uuid>,
     clerk_id: &'a str,
     email: Option<&'a str>,
@@ -56,6 +64,10 @@ pub(super) struct Me<'a> {
     created_at: Option<String>,
     updated_at: Option<String>,
     last_login_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct InSession<'a> {
     organization: Option<ActiveOrganization<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unverified: Option<bool>,
@@ -73,8 +85,52 @@ struct ActiveOrganization<'a> {
 impl<'a> Me<'a> {
     /// What the record says, and the organization that the session is active in.
     pub(super) fn of(signed_in: &'a SignedIn, organization: Option<&'a Organization>) -> Me<'a> {
-        let user: &User = &signed_in.user;
+        let organization = organization.map(ActiveOrganization::of);
+        let stale_seconds = signed_in.stale.map(|stale| stale.as_secs());
         Me {
+            record: signed_in.shown(|user| written(&Record::of(user))).into(),
+            session: InSession { organization, unverified: None, stale_seconds },
+        }
+    }
+
+    /// What a token that nobody could check says of itself. The store is not asked: nothing of a user's record goes
+    /// out on somebody's mere word.
+    fn unverified(clerk_id: &'a str, organization: Option<&'a Organization>) -> Me<'a> {
+        let organization = organization.map(ActiveOrganization::of);
+        Me {
+            record: written(&Record { clerk_id, ..Record::default() }).into(),
+            session: InSession { organization, unverified: Some(true), stale_seconds: None },
+        }
+    }
+
+    pub(super) fn reply(&self, status: StatusCode) -> Response {
+        let json = with_header(self.json(), CONTENT_TYPE, "application/json");
+        let mut response = with_status(json, status).into_response();
+        if self.session.unverified.is_some() {
+            response.headers_mut().insert("x-doorward-unverified", HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// One object of two, neither of which is empty.
+    fn json(&self) -> String {
+        let session = written(&self.session);
+        let mut json = String::with_capacity(self.record.len() + session.len());
+        json.push_str(self.record.trim_end_matches('}'));
+        json.push(',');
+        json.push_str(session.trim_start_matches('{'));
+        json
+    }
+}
+
+/// Nothing that is written so has what JSON can't have: names that are no text, numbers that are none.
+fn written(part: &impl Serialize) -> String {
+    serde_json::to_string(part).unwrap_or_default()
+}
+
+impl<'a> Record<'a> {
+    fn of(user: &'a User) -> Record<'a> {
+        Record {
             id: Some(user.id),
             clerk_id: user.clerk_id.as_str(),
             email: user.email(),
@@ -88,25 +144,7 @@ impl<'a> Me<'a> {
             created_at: Some(rfc3339(user.created_at)),
             updated_at: Some(rfc3339(user.updated_at)),
             last_login_at: user.last_login_at.map(rfc3339),
-            organization: organization.map(ActiveOrganization::of),
-            unverified: None,
-            stale_seconds: signed_in.stale.map(|stale| stale.as_secs()),
         }
-    }
-
-    /// What a token that nobody could check says of itself. The store is not asked: nothing of a user's record goes
-    /// out on somebody's mere word.
-    fn unverified(clerk_id: &'a str, organization: Option<&'a Organization>) -> Me<'a> {
-        let organization = organization.map(ActiveOrganization::of);
-        Me { clerk_id, organization, unverified: Some(true), ..Me::default() }
-    }
-
-    pub(super) fn reply(&self, status: StatusCode) -> Response {
-        let mut response = with_status(json(self), status).into_response();
-        if self.unverified.is_some() {
-            response.headers_mut().insert("x-doorward-unverified", HeaderValue::from_static("1"));
-        }
-        response
     }
 }
 

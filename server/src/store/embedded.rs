@@ -2,8 +2,8 @@
 //! since is found at the next start.
 
 use std::future::ready;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -11,12 +11,13 @@ use doorward_verifier::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::error;
 
 use super::{
     EmbeddedSettings, Mark, Note, NoteKind, Notes, OpenError, Page, Pending, Saved, Store, StoreError,
     StoreStatus,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::envelope::Envelope;
 use crate::record::Record;
 use crate::sled_folder::{HeldFolder, SledFolder};
@@ -36,12 +37,15 @@ const USERS: &[u8] = b"user|";
 const MAX_WAITING_WRITES: usize = 1024;
 /// People who were erased are gone from the disk after this long.
 const COMPACT_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the log has it that there is no room.
+const FULL_SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// sled alone.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     writes: mpsc::Sender<Write>,
+    full_said: Mutex<Option<Stopwatch>>,
 }
 
 /// What readers and the writer share.
@@ -69,7 +73,7 @@ impl EmbeddedStore {
         Writer::start(Arc::clone(&shared), head, waiting)?;
         telemetry::database_ready("sled");
         tokio::spawn(compact_for_ever(writes.downgrade()));
-        Ok(EmbeddedStore { shared, writes })
+        Ok(EmbeddedStore { shared, writes, full_said: Mutex::default() })
     }
 
     /// Begins a new database with everything that this one holds, and says whether it did.
@@ -147,8 +151,21 @@ impl EmbeddedStore {
                 mpsc::error::TrySendError::Full(_) => StoreError::Busy,
                 mpsc::error::TrySendError::Closed(_) => away("it is closed"),
             })?;
-            outcome.await.unwrap_or_else(|_| Err(away("its writer ended")))
+            let outcome = outcome.await.unwrap_or_else(|_| Err(away("its writer ended")));
+            if let Err(full @ StoreError::Full { .. }) = &outcome {
+                self.say_full(full);
+            }
+            outcome
         })
+    }
+
+    /// Everybody who is new meets it: it is one line in the log, not one for each of them.
+    fn say_full(&self, full: &StoreError) {
+        let mut said = self.full_said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() >= FULL_SAID_EVERY) {
+            *said = Some(Stopwatch::start());
+            error!(%full, "nobody new is taken");
+        }
     }
 }
 

@@ -59,19 +59,26 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Line::default();
+        let mut line = Line { text: String::with_capacity(TEXT_BYTES), ..Line::default() };
         event.record(&mut line);
         ClockTime.format_time(&mut writer)?;
-        write!(writer, " {} {}{}{}", event.metadata().level(), line.mark, line.text, line.fields)?;
+        for part in [" ", event.metadata().level().as_str(), " ", line.mark, &line.text, &line.fields] {
+            writer.write_str(part)?;
+        }
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
-                write!(writer, " {{{fields}}}")?;
+                for part in [" {", &fields.fields, "}"] {
+                    writer.write_str(part)?;
+                }
             }
         }
-        writeln!(writer)
+        writer.write_str("\n")
     }
 }
+
+/// What most lines take: the text, and a user id.
+const TEXT_BYTES: usize = 96;
 
 #[derive(Default)]
 struct Line {
@@ -115,6 +122,11 @@ struct OneLine<'t>(&'t mut String);
 
 impl Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Nearly all of it is plain, which is seen many bytes at a time.
+        if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+            self.0.push_str(text);
+            return Ok(());
+        }
         let mut rest = text;
         while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
             let (before, after) = rest.split_at(at);

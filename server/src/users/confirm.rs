@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
-use super::{Directory, Entry, RETRY_AFTER, UserError, standing};
+use super::{Directory, Entry, RETRY_AFTER, Shown, UserError, standing};
 use crate::flights::Flight;
 use crate::identities::Answer;
 use crate::logins::Login;
@@ -52,8 +52,9 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(failure: StoreError) -> Failure {
-        // The store itself says when it goes away and comes back; a record that it can not read or take is news.
-        if !matches!(failure, StoreError::Away { .. } | StoreError::Busy) {
+        // The store itself says when it goes away and comes back, or is full; a record that it can not read or take is
+        // news.
+        if !matches!(failure, StoreError::Away { .. } | StoreError::Busy | StoreError::Full { .. }) {
             error!(%failure, "a user record can not be used");
         }
         Failure::Unavailable
@@ -166,7 +167,7 @@ impl Directory {
             Some(known) => Arc::clone(&known.login),
             None => Arc::new(Login::new(user.clerk_id.clone(), user.last_login_at)),
         };
-        Entry { user: Arc::new(user), login, read, confirmed_at, asked_at }
+        Entry { user: Arc::new(user), login, read, confirmed_at, asked_at, shown: Shown::default() }
     }
 
     /// Asks Clerk who the user is, unless it said so a short while ago.

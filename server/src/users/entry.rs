@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorward_verifier::UnixTime;
 
-use super::FRESH;
+use super::{FRESH, Shown};
 use crate::logins::Login;
 use crate::user::{User, UserId};
 
@@ -14,6 +14,8 @@ use crate::user::{User, UserId};
 /// id, so that users who came together do not stay together.
 const CONFIRMED_FROM: u64 = 60;
 const CONFIRMED_TO: u64 = 75;
+/// What a record takes as it is shown, its texts apart: names, times, an id.
+const SHOWN_BYTES: usize = 400;
 
 /// What memory holds of a user.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub(super) struct Entry {
     pub(super) confirmed_at: UnixTime,
     /// When Clerk last said who they are.
     pub(super) asked_at: Option<UnixTime>,
+    pub(super) shown: Shown,
 }
 
 /// How old what memory holds is.
@@ -43,7 +46,7 @@ impl Entry {
     /// What an earlier process kept; older than anything that this one reads.
     pub(super) fn from_disk(user: User, confirmed_at: UnixTime) -> Entry {
         let login = Arc::new(Login::new(user.clerk_id.clone(), user.last_login_at));
-        Entry { user: Arc::new(user), login, read: 0, confirmed_at, asked_at: None }
+        Entry { user: Arc::new(user), login, read: 0, confirmed_at, asked_at: None, shown: Shown::default() }
     }
 
     pub(super) fn is_from_disk(&self) -> bool {
@@ -93,7 +96,8 @@ impl Entry {
         let texts = identity.chain([&user.profile.username, &user.profile.name]);
         let bytes: usize = texts.flatten().map(String::len).sum();
         let fixed = size_of::<Entry>() + size_of::<User>() + size_of::<Login>() + 3 * size_of::<UserId>();
-        u32::try_from(fixed + 3 * user.clerk_id.as_str().len() + user.issuer.len() + bytes)
+        // The texts are there once more as they are shown.
+        u32::try_from(fixed + SHOWN_BYTES + 4 * user.clerk_id.as_str().len() + user.issuer.len() + 2 * bytes)
             .unwrap_or(u32::MAX)
     }
 }
