@@ -256,3 +256,15 @@ fn read<'a>(
         JsonError::TooManyMembers => VerifyError::TooManyMembers { part },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_token_is_shown() {
+        let mut buffer = TokenBuffer::new();
+        let token = UnverifiedToken::parse(include_str!("example/token.txt"), &mut buffer).unwrap();
+        assert_eq!(format!("{token:?}"), "UnverifiedToken(…)");
+    }
+}
