@@ -366,7 +366,10 @@ fn completed_calls(trace: &str) -> Vec<Call> {
             (number, line.to_owned())
         };
         let Some((name, rest)) = text.split_once('(') else { continue };
-        let (arguments, result) = rest.rsplit_once(") = ").unwrap_or((rest, ""));
+        // What strace writes of the end of an interrupted call has the result further to the right.
+        let (arguments, result) = rest.rsplit_once(" = ").unwrap_or((rest, ""));
+        let arguments = arguments.trim_end();
+        let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
         let result = result.split(' ').next().unwrap_or_default();
         let (name, arguments, result) = (name.to_owned(), arguments.to_owned(), result.to_owned());
         calls.push(Call { name, arguments, result, began, ended: number });
