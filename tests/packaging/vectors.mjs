@@ -87,8 +87,8 @@ async function ofRequest(createVerifier, { issuer, document, ...settings }, vect
   compareAnswer(differ, vector, check.session, check.error);
 }
 
-/** Webhooks, and their secrets, are for servers: this package has neither. An empty list of algorithms is none given here. */
-const isOurs = (setting) => setting !== undefined && setting.webhook_secrets === undefined && setting.policy?.algorithms?.length !== 0;
+/** Webhooks, and their secrets, are for servers: this package has neither. */
+const isOurs = (setting) => setting !== undefined && setting.webhook_secrets === undefined;
 
 /** What a setting is understood as shows in whom the verifier asks for keys. */
 async function ofSetting(createVerifier, signature, { setting, expect }, differ) {

@@ -19,7 +19,7 @@ const SETTINGS = {
   templateAudience: ["a string", isText],
   clockSkewSecs: ["a number of seconds", (value) => Number.isFinite(value) && value >= 0],
   acceptPending: ["true or false", (value) => typeof value === "boolean"],
-  algorithms: ["a list of algorithms", isList],
+  algorithms: ["a list of algorithms, with one at least", (value) => isList(value) && value.length > 0],
   denyKids: ["a list of key ids", isList],
   signature: ['"wasm" or "platform"', oneOf("wasm", "platform")],
   fetch: ["a function", (value) => typeof value === "function"],

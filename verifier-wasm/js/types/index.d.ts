@@ -24,7 +24,7 @@ export type VerifierSettings = Instance & {
   clockSkewSecs?: number;
   /** Takes sessions whose user has a task to finish in Clerk. Default false. */
   acceptPending?: boolean;
-  /** Default RS256, which Clerk signs with. */
+  /** One at least. Default RS256, which Clerk signs with. */
   algorithms?: readonly ("RS256" | "RS384" | "RS512")[];
   /** Keys that are never used, whatever the issuer publishes. */
   denyKids?: readonly string[];
