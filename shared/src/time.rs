@@ -55,3 +55,24 @@ impl fmt::Display for UnixTime {
         write!(f, "{}", self.as_secs())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_later_than_the_last_time_is_that() {
+        let last = UnixTime::from_millis(8_640_000_000_000_000);
+        assert_eq!(last.as_millis(), 8_640_000_000_000_000);
+        assert_eq!(UnixTime::from_millis(8_639_999_999_999_999).as_millis(), 8_639_999_999_999_999);
+        for later in [8_640_000_000_000_001, u64::MAX] {
+            assert_eq!(UnixTime::from_millis(later), last);
+        }
+        assert_eq!(UnixTime::from_secs(u64::MAX), last);
+    }
+
+    #[test]
+    fn a_time_is_shown_in_whole_seconds() {
+        assert_eq!(UnixTime::from_millis(1_795_500_000_999).to_string(), "1795500000");
+    }
+}
