@@ -32,7 +32,7 @@ console.log(`a token of ${fixture.tokens[0].length} bytes, RSA-2048, each awaite
 console.log([" ".repeat(20), ...NAMES.map((name) => name.padStart(20)), "x jose".padStart(8), "x clerk".padStart(8)].join(" "));
 for (const [host, measure] of Object.entries(HOSTS)) {
   try {
-    const figures = await measure(timed);
+    const figures = await measure();
     const [ours, jose, clerk] = figures;
     console.log([host.padEnd(20), ...figures.map((micros) => micros.toFixed(1).padStart(20)), (jose / ours).toFixed(1).padStart(8), (clerk / ours).toFixed(1).padStart(8)].join(" "));
     passed += 1;
@@ -65,7 +65,7 @@ function median(values) {
 }
 
 /** What Next.js runs middleware in: a bundle, and its module as a global. */
-async function inEdgeVm(timed) {
+async function inEdgeVm() {
   const { EdgeVM } = await import(pathToFileURL(createRequire(join(project, "package.json")).resolve("@edge-runtime/vm")));
   const vm = new EdgeVM({
     extend: (context) => Object.assign(context, { engineModule: new WebAssembly.Module(readFileSync(engine)) }),
@@ -76,7 +76,7 @@ async function inEdgeVm(timed) {
   return timed(run);
 }
 
-async function inWorkerd(timed) {
+async function inWorkerd() {
   const environment = { ...process.env, WRANGLER_SEND_METRICS: "false", DO_NOT_TRACK: "1" };
   const server = spawn(process.execPath, ["serve.mjs"], { cwd: project, env: environment, stdio: ["pipe", "pipe", "inherit"] });
   try {
@@ -96,7 +96,7 @@ async function inWorkerd(timed) {
   }
 }
 
-async function inChromium(timed) {
+async function inChromium() {
   const script = await bundled("page-bundle.js", "esm", ["browser"]);
   const served = {
     "/": ["text/html", "<!doctype html><script type=module src=/page.js></script>"],
