@@ -211,10 +211,8 @@ fn is_label_byte(byte: u8) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
-    (1..=5).contains(&port.len())
-        && !port.starts_with('0')
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-        && port.parse::<u16>().is_ok()
+    // Numbers are parsed with a plus sign and zeros before them, too.
+    port.starts_with(|c: char| ('1'..='9').contains(&c)) && port.parse::<u16>().is_ok()
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -471,7 +469,12 @@ mod tests {
             "http://127.0.0.1:4000",
             "http://localhost:1",
             "https://app.example.com/__clerk",
+            "https://app.example.com/v1.2/~clerk-2",
             "http://[::1]:80",
+            "http://[::1]",
+            "https://[::1]/clerk",
+            "http://127.1.2.3/clerk",
+            "https://1-a.b_c:65535",
         ] {
             assert!(Issuer::parse(good).is_ok(), "{good}");
         }
@@ -489,10 +492,52 @@ mod tests {
             "https://a..b",
             "https://u@a.b",
             "http://127.0.0.1.evil.com",
+            "http://localhost.evil.com",
             "http://1.2.3.4",
+            "ftp://127.0.0.1",
+            "https://a.b//clerk",
+            "https://a.b/clerk/",
+            "https://a.b/clerk?x=1",
+            "https://a.b/clerk#x",
+            "https://a.b/cl%65rk",
+            "https://a.b/cl erk",
+            "https://-a.b",
+            "https://a-.b",
+            "https://a+.b",
+            "https://a.b:",
+            "https://a.b:+80",
+            "https://a.b:080",
+            "https://a.b:8o",
+            "https://a.b:65536",
+            "https://a.b:100000",
+            "https://a.b:80:80",
+            "https://[::1]x",
+            "https://[::1]:",
+            "https://[::2]",
         ] {
             assert!(Issuer::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    /// RFC 1035 section 2.3.4: 63 characters in a label, 253 in a name as it is written.
+    #[test]
+    fn a_host_is_as_long_as_dns_allows() {
+        let is_taken = |host: &str| Issuer::parse(&format!("https://{host}")).is_ok();
+        let label = |len| "a".repeat(len);
+        assert!(is_taken(&label(63)));
+        assert!(!is_taken(&label(64)));
+        let host = |last| [label(63), label(63), label(63), label(last)].join(".");
+        assert!(is_taken(&host(61)));
+        assert!(!is_taken(&host(62)));
+    }
+
+    #[test]
+    fn an_issuer_is_shown_as_it_was_given() {
+        let issuer = Issuer::parse("https://app.example.com:8443/__clerk").unwrap();
+        assert_eq!(issuer.as_str(), "https://app.example.com:8443/__clerk");
+        assert_eq!(issuer.to_string(), issuer.as_str());
+        assert_eq!(issuer.host(), "app.example.com:8443");
+        assert_eq!(issuer.jwks_url(), "https://app.example.com:8443/__clerk/.well-known/jwks.json");
     }
 
     #[test]
@@ -500,10 +545,15 @@ mod tests {
         // base64 of "clerk.example.com$"
         let key = PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
         assert_eq!(key.issuer().as_str(), "https://clerk.example.com");
+        assert_eq!(key.host(), "clerk.example.com");
         assert!(key.is_live());
         // base64 of "127.0.0.1:4000$"
         let local = PublishableKey::parse(" pk_test_MTI3LjAuMC4xOjQwMDAk\n").unwrap();
         assert_eq!(local.issuer().as_str(), "http://127.0.0.1:4000");
+        assert_eq!(local.as_str(), "pk_test_MTI3LjAuMC4xOjQwMDAk");
+        assert!(!local.is_live());
+        let test = PublishableKey::parse("pk_test_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
+        assert_eq!(test.issuer().as_str(), "https://clerk.example.com");
         assert_eq!(
             PublishableKey::parse("pk_live_MTI3LjAuMC4xOjQwMDAk").unwrap().issuer().as_str(),
             "https://127.0.0.1:4000"
@@ -512,19 +562,45 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_publishable_key_is_refused_without_being_repeated() {
-        for bad in [
-            "",
-            "pk_test_",
-            "pk_prod_Y2xlcmsuZXhhbXBsZS5jb20k",
-            "PK_TEST_Y2xlcmsuZXhhbXBsZS5jb20k",
-            "pk_test_Y2xlcmsuZXhhbXBsZS5jb20",
-            "pk_test_Y2xl_cmsk",
-            "pk_test_JCQk",
+        for (bad, why) in [
+            ("", "it begins with neither pk_test_ nor pk_live_"),
+            ("pk_prod_Y2xlcmsuZXhhbXBsZS5jb20k", "it begins with neither pk_test_ nor pk_live_"),
+            ("PK_TEST_Y2xlcmsuZXhhbXBsZS5jb20k", "it begins with neither pk_test_ nor pk_live_"),
+            ("pk_test_Y2xl_cmsk", "what follows is not base64"),
+            ("pk_test_Y2xlcmsu ZXhhbXBsZS5jb20k", "what follows is not base64"),
+            ("pk_test_Y2xlcmsuZXhhbXBsZS5jb20k===", "what follows is not base64"),
+            ("pk_test_", "the host in it does not end with $: was it cut?"),
+            ("pk_test_Y2xlcmsuZXhhbXBsZS5jb20", "the host in it does not end with $: was it cut?"),
+            // `$$$`, `localhost$`, `a.example.com/b$`, `a..b$`
+            ("pk_test_JCQk", "it names no host"),
+            ("pk_test_bG9jYWxob3N0JA==", "it names no host"),
+            ("pk_test_YS5leGFtcGxlLmNvbS9iJA", "it names no host"),
+            ("pk_test_YS4uYiQ=", "it names no host"),
         ] {
-            assert!(PublishableKey::parse(bad).is_err(), "{bad}");
+            match PublishableKey::parse(bad).unwrap_err() {
+                PolicyError::PublishableKey { shown, wrong } => {
+                    assert_eq!(wrong, why, "{bad}");
+                    assert_eq!(shown, bad.get(..8).unwrap_or(bad));
+                }
+                other => panic!("{bad}: {other}"),
+            }
         }
         let secret = PublishableKey::parse("sk_test_abcdefghij").unwrap_err().to_string();
         assert!(secret.contains("secret key") && !secret.contains("abcdefghij"), "{secret}");
+    }
+
+    #[test]
+    fn padding_is_part_of_a_publishable_key_and_not_of_its_host() {
+        // base64 of "a.example.com$" and "aa.example.com$", with padding and without
+        for key in ["YS5leGFtcGxlLmNvbSQ=", "YS5leGFtcGxlLmNvbSQ"] {
+            let key = PublishableKey::parse(&format!("pk_live_{key}")).unwrap();
+            assert_eq!(key.host(), "a.example.com");
+        }
+        for key in ["YWFhLmV4YW1wbGUuY29tJA==", "YWFhLmV4YW1wbGUuY29tJA"] {
+            let text = format!("pk_live_{key}");
+            let key = PublishableKey::parse(&text).unwrap();
+            assert_eq!((key.host(), key.as_str()), ("aaa.example.com", text.as_str()));
+        }
     }
 
     #[test]
@@ -556,28 +632,65 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_exact_or_a_pattern() {
+        let origin = OriginPattern::parse("https://app.example.com").unwrap();
+        assert!(origin.is_exact());
+        assert_eq!(origin.as_str(), "https://app.example.com");
+        assert!(origin.matches("https://app.example.com"));
+        assert!(!origin.matches("https://app.example.com:8443"));
+        let pattern = OriginPattern::parse("https://app-*.example.com").unwrap();
+        assert!(!pattern.is_exact());
+        assert_eq!(pattern.as_str(), "https://app-*.example.com");
+    }
+
+    #[test]
     fn what_is_no_origin_is_refused_with_what_to_change() {
-        for bad in [
-            "",
-            "app.example.com",
-            "https://app.example.com/",
-            "https://App.example.com",
-            "https://*",
-            "https://*.com",
-            "https://a*.*b.example.com",
-            "https://app.example.com:443",
-            "https://a.example.com:*",
-            "https://u@a.example.com",
-            "*",
+        for (bad, change) in [
+            ("", "the scheme is missing"),
+            ("app.example.com", "the scheme is missing"),
+            ("*", "the scheme is missing"),
+            ("https://App.example.com", "in lower case"),
+            ("HTTPS://app.example.com", "in lower case"),
+            ("://app.example.com", "the scheme is not one"),
+            ("7z://app.example.com", "the scheme is not one"),
+            ("+a://app.example.com", "the scheme is not one"),
+            ("my_app://app.example.com", "the scheme is not one"),
+            ("https://app.example.com/", "take away the slash"),
+            ("https://app.example.com?", "take away the slash"),
+            ("https://app.example.com#", "take away the slash"),
+            ("https://u@a.example.com", "take away the slash"),
+            ("https://app.example.com:443", "leave the default port out"),
+            ("http://app.example.com:80", "leave the default port out"),
+            ("https://a*.*b.example.com", "one * is taken"),
+            ("https://*", "a label before the domain"),
+            ("https://*.com", "a label before the domain"),
+            ("https://a.*.com", "a label before the domain"),
+            ("https://a.example.*", "a label before the domain"),
+            ("https://a.example.com:*", "a label before the domain"),
+            ("https://", "the host or the port is not one"),
+            ("https://a..b", "the host or the port is not one"),
+            ("https://app.example.com:0", "the host or the port is not one"),
+            ("https://-*.example.com", "the host or the port is not one"),
         ] {
-            assert!(OriginPattern::parse(bad).is_err(), "{bad}");
+            match OriginPattern::parse(bad).expect_err(bad) {
+                PolicyError::Origin { given, wrong } => {
+                    assert_eq!(given, bad);
+                    assert!(wrong.contains(change), "{bad}: {wrong}");
+                }
+                other => panic!("{bad}: {other}"),
+            }
         }
         for good in [
             "http://localhost:3000",
             "https://app.example.com",
+            "https://app.example.com:80",
+            "http://app.example.com:443",
             "https://*.example.com",
+            "https://*.example.com:8443",
+            "https://a.*.example.com",
             "http://127.0.0.1:5173",
             "chrome-extension://abcdefghijklmnop",
+            "web+app.v2://app.example.com",
         ] {
             assert!(OriginPattern::parse(good).is_ok(), "{good}");
         }
@@ -589,5 +702,47 @@ mod tests {
         assert_eq!(AuthorizedParties::parse(["any party"]), Ok(AuthorizedParties::AnyParty));
         assert!(AuthorizedParties::parse(["any party", "https://a.example.com"]).is_err());
         assert!(AuthorizedParties::parse([""]).is_err());
+        assert!(AuthorizedParties::AnyParty.include("https://evil.example"));
+        let two = AuthorizedParties::parse(["https://a.example.com", "https://b-*.example.com"]).unwrap();
+        assert!(two.include("https://a.example.com") && two.include("https://b-1.example.com"));
+        assert!(!two.include("https://c.example.com"));
+    }
+
+    fn policy() -> Policy {
+        let issuer = Issuer::parse("https://clerk.example.com").unwrap();
+        Policy::new(issuer, AuthorizedParties::parse(["https://a.example.com"]).unwrap(), MissingAzp::Refuse)
+    }
+
+    #[test]
+    fn a_policy_says_what_it_was_made_of() {
+        let policy = policy().with_issuer_aliases([Issuer::parse("https://a.example.com/__clerk").unwrap()]);
+        assert_eq!(policy.issuer().as_str(), "https://clerk.example.com");
+        assert!(policy.authorized_parties().include("https://a.example.com"));
+        assert!(!policy.authorized_parties().include("https://b.example.com"));
+        assert_eq!(policy.clock_skew(), DEFAULT_CLOCK_SKEW);
+    }
+
+    #[test]
+    fn a_clock_skew_is_a_minute_at_most() {
+        for skew in [Duration::ZERO, Duration::from_secs(60)] {
+            assert_eq!(policy().with_clock_skew(skew).unwrap().clock_skew(), skew);
+        }
+        for skew in [Duration::from_secs(60) + Duration::from_nanos(1), Duration::MAX] {
+            assert_eq!(policy().with_clock_skew(skew).unwrap_err(), PolicyError::ClockSkew(skew));
+        }
+    }
+
+    #[test]
+    fn what_is_empty_asks_for_nothing_and_is_refused() {
+        assert_eq!(policy().with_template_audience("").unwrap_err(), PolicyError::NoAudience);
+        assert_eq!(policy().with_algorithms([]).unwrap_err(), PolicyError::NoAlgorithm);
+    }
+
+    #[test]
+    fn the_denied_keys_are_those_that_were_named() {
+        let kid = |name| KeyId::parse(name).unwrap();
+        let policy = policy().with_denied_kids([kid("ins_1")]).with_denied_kids([kid("ins_2")]);
+        assert!(policy.denies(&kid("ins_1")) && policy.denies(&kid("ins_2")));
+        assert!(!policy.denies(&kid("ins_3")));
     }
 }
