@@ -358,7 +358,7 @@ impl KeyCache {
     }
 }
 
-/// What is left of a span that began at `since`. Nothing when it began later than a whole span from now: the clock was
+/// What is left of a span that began at `since`. Nothing when it begins a whole span from now or later: the clock was
 /// set back, and waiting for it to come round would be an outage of our own making.
 fn left(since: Option<UnixTime>, span: Duration, now: UnixTime) -> Duration {
     match since {
@@ -454,6 +454,7 @@ mod tests {
         let cache = KeyCache::new(DEFAULT_HARD_AGE);
         assert_eq!(looked_up(&cache, "a", at(0)), ("fetch", 0));
         assert!(!cache.status(at(0)).usable);
+        assert!(!cache.status(at(0)).is_without_keys(), "nobody has tried yet");
     }
 
     #[test]
@@ -688,6 +689,12 @@ mod tests {
         cache.fetched(set(&["slow"]), at(4), at(11));
         assert_eq!(looked_up(&cache, "b", at(11)), ("use", 0), "an answer that was overtaken");
         assert_eq!(looked_up(&cache, "slow", at(11)), ("fetch", 0));
+        cache.fetched(set(&["again"]), at(5), at(11));
+        assert_eq!(
+            looked_up(&cache, "again", at(11)),
+            ("use", 0),
+            "asked for in the same moment, answered later"
+        );
         // Asked for by a clock that was three seconds ahead, then by one that is right.
         cache.fetched(set(&["c"]), at(23), at(23));
         cache.fetched(set(&["d"]), at(20), at(20));
@@ -751,6 +758,8 @@ mod tests {
         let mut cache = KeyCache::new(DEFAULT_HARD_AGE);
         cache.fetch_failed(at(10 * HOUR), Some(Duration::from_secs(600)));
         assert_eq!(looked_up(&cache, "a", at(0)), ("fetch", 0));
+        assert_eq!(looked_up(&cache, "a", at(10 * HOUR - 600)), ("fetch", 0));
+        assert_eq!(looked_up(&cache, "a", at(10 * HOUR - 599)), ("unavailable", 600));
         cache.fetch_started(at(HOUR));
         assert_eq!(looked_up(&cache, "a", at(0)), ("fetch", 0));
     }
