@@ -429,3 +429,117 @@ fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
 pub(crate) fn owned(value: Option<Value<'_>>) -> Option<String> {
     text(value).map(Cow::into_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwks::Jwks;
+    use crate::key_set::KeySet;
+    use crate::policy::{AuthorizedParties, MissingAzp, Policy};
+    use crate::signature::OwnRsa;
+    use crate::token::TokenBuffer;
+    use crate::verifier::Verifier;
+
+    /// The principal of the example's token, and what it says without a check of its signature.
+    fn example() -> (Principal, UnverifiedPrincipal) {
+        let issuer = Issuer::parse("https://clerk.example.com").unwrap();
+        let jwks = Jwks::parse(include_bytes!("example/jwks.json")).unwrap();
+        let keys = KeySet::from_jwks(&issuer, &jwks, &OwnRsa);
+        let verifier = Verifier::new(Policy::new(issuer, AuthorizedParties::AnyParty, MissingAzp::Refuse));
+        let mut buffer = TokenBuffer::new();
+        let token = verifier.screen(include_str!("example/token.txt"), &mut buffer).unwrap();
+        let now = UnixTime::from_secs(1_790_000_030); // 2026-09-21
+        (verifier.verify(&token, &keys, now).unwrap(), verifier.judge_unverified(&token, now).unwrap())
+    }
+
+    #[test]
+    fn a_principal_says_what_the_token_says() {
+        let (principal, unverified) = example();
+        assert_eq!(principal.user_id(), "user_example");
+        assert_eq!(principal.session_id(), Some("sess_example"));
+        assert_eq!(principal.issuer().as_str(), "https://clerk.example.com");
+        assert_eq!(principal.authorized_party(), Some("https://app.example.com"));
+        assert_eq!(principal.issued_at(), Some(UnixTime::from_secs(1_790_000_000)));
+        assert_eq!(principal.expires_at(), UnixTime::from_secs(1_790_000_060));
+        assert!(!principal.is_pending());
+        assert_eq!(principal.impersonator(), None);
+        assert_eq!(principal.claim("azp"), Some("\"https://app.example.com\""));
+        assert_eq!(principal.claim("fva"), Some("[3,-1]"), "as the token spells it");
+        assert_eq!(principal.claim("read"), None);
+        assert_eq!(unverified.user_id(), "user_example");
+        assert_eq!(unverified.organization(), principal.organization());
+        let organization = principal.organization().unwrap();
+        assert_eq!(organization.id, "org_example");
+        assert_eq!(organization.permissions, ["org:invoices:read", "org:invoices:write"]);
+    }
+
+    #[test]
+    fn principals_are_the_same_whether_or_not_somebody_asked_what_they_are_granted() {
+        let ((one, _), (other, _)) = (example(), example());
+        assert!(one.has(&Requirement { role: Some("org:admin"), ..Requirement::default() }));
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn what_was_accepted_once_grants_what_it_granted_then() {
+        let grants = Grants::of_accepted(
+            r#"{"v":2,"fea":"o:invoices,u:export","pla":"u:pro","fva":[0,-1],"o":{"id":"org_1"},
+            "act":{"sub":"user_2","iss":"https://dashboard.clerk.com","sid":"sess_2"}}"#,
+        );
+        let scoped =
+            |slug: &str, organization| Scoped { organization, user: !organization, slug: slug.into() };
+        assert_eq!(grants.features(), [scoped("invoices", true), scoped("export", false)]);
+        assert_eq!(grants.plans(), [scoped("pro", false)]);
+        assert_eq!(grants.factor_ages(), Some(FactorAges { first_mins: Some(0), second_mins: None }));
+        assert_eq!(grants.organization().map(|organization| organization.id.as_str()), Some("org_1"));
+        let impersonator = Impersonator {
+            user_id: "user_2".into(),
+            issuer: Some("https://dashboard.clerk.com".into()),
+            session_id: Some("sess_2".into()),
+        };
+        assert_eq!(grants.impersonator(), Some(&impersonator));
+        assert!(grants.has(&Requirement { plan: Some("pro"), ..Requirement::default() }));
+        assert!(!grants.has(&Requirement { plan: Some("free"), ..Requirement::default() }));
+        assert!(!grants.has(&Requirement::default()), "nothing is asked for");
+
+        let nothing = Grants::of_accepted("{}");
+        assert!(nothing.features().is_empty() && nothing.plans().is_empty());
+        assert_eq!(nothing.organization(), None);
+        assert_eq!(nothing.factor_ages(), None);
+        assert_eq!(nothing.impersonator(), None);
+    }
+
+    /// Clerk adds members in time: one that is not known is read over, wherever it stands.
+    #[test]
+    fn members_that_are_not_known_change_nothing() {
+        let known = r#""id":"org_1","slg":"acme","rol":"admin","per":"read","fpm":"1""#;
+        let actor = r#""sub":"user_2","iss":"dashboard","sid":"sess_2""#;
+        let grants = |organization: &str, actor: &str| {
+            Grants::of_accepted(&format!(
+                r#"{{"v":2,"fea":"o:invoices","o":{{{organization}}},"act":{{{actor}}}}}"#
+            ))
+        };
+        let expected = grants(known, actor);
+        assert_eq!(expected.organization().unwrap().permissions, ["org:invoices:read"]);
+        let new = r#""new":"x""#;
+        assert_eq!(grants(&format!("{known},{new}"), &format!("{actor},{new}")), expected);
+        assert_eq!(grants(&format!("{new},{known}"), &format!("{new},{actor}")), expected);
+    }
+
+    #[test]
+    fn a_factor_is_recent_below_the_age_that_is_asked_for() {
+        let has = |fva: &str, preset: &str| {
+            let reverification = Some(Reverification::preset(preset).unwrap());
+            Grants::of_accepted(&format!(r#"{{"fva":{fva}}}"#))
+                .has(&Requirement { reverification, ..Requirement::default() })
+        };
+        for (preset, mins) in [("strict", 10), ("moderate", 60), ("lax", 1440)] {
+            assert!(has(&format!("[9999,{}]", mins - 1), preset), "{preset}");
+            assert!(!has(&format!("[0,{mins}]"), preset), "{preset}");
+        }
+        assert!(has("[9,9]", "strict_mfa") && has("[9,-1]", "strict_mfa"));
+        assert!(!has("[10,9]", "strict_mfa") && !has("[9,10]", "strict_mfa") && !has("[-1,9]", "strict_mfa"));
+        assert!(!has("[-1,-1]", "lax"));
+        assert_eq!(Reverification::preset("STRICT"), None);
+    }
+}
