@@ -123,9 +123,7 @@ fn written_out(text: &str) -> Cow<'_, str> {
 fn parse_json(text: &str) -> Result<KeyMaterial, KeyError> {
     match parse_keys(text) {
         // Quotes that were escaped, since the JSON was put into a string once more.
-        Err(KeyError::NotAJwks { at: 1.. }) if text.contains("\\\"") => {
-            parse_keys(&text.replace("\\\"", "\""))
-        }
+        Err(KeyError::NotAJwks { at: 1.. }) => parse_keys(&text.replace("\\\"", "\"")),
         parsed => parsed,
     }
 }
@@ -568,7 +566,8 @@ mod tests {
         match content.len() {
             len @ 0..0x80 => der.push(len as u8),
             len @ 0x80..0x100 => der.extend([0x81, len as u8]),
-            len => der.extend([0x82, (len >> 8) as u8, len as u8]),
+            len @ 0x100..0x1_0000 => der.extend([0x82, (len >> 8) as u8, len as u8]),
+            len => der.extend([0x83, (len >> 16) as u8, (len >> 8) as u8, len as u8]),
         }
         der.extend(content);
         der
@@ -716,6 +715,11 @@ mod tests {
             ("trailing byte", [&good[..], &[0]].concat(), "DER"),
             ("cut", good[..good.len() - 1].to_vec(), "DER"),
             ("an indefinite length", vec![SEQUENCE, 0x80, 0, 0], "DER"),
+            (
+                "an indefinite length before as many bytes",
+                [&[SEQUENCE, 0x80][..], &der(0x0c, &[7; 62]), &der(0x0c, &[7; 62])].concat(),
+                "DER",
+            ),
             ("a length in more bytes than it needs", vec![SEQUENCE, 0x81, 2, 5, 0], "DER"),
             ("a length with a leading zero", vec![SEQUENCE, 0x82, 0, 0x80], "DER"),
             ("a length of four bytes", vec![SEQUENCE, 0x84, 1, 0, 0, 0], "DER"),
@@ -772,6 +776,57 @@ mod tests {
                 }
                 other => panic!("{name}: {other}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_place_of_what_is_wrong_in_der_is_told() {
+        let n = known_modulus();
+        // 4 bytes of header, the modulus at 4 and its bytes at 8, the exponent at 265 and its bytes at 267; 270 in all.
+        let key = |exponent: Vec<u8>| sequence(&[integer(&n), exponent]);
+        let good = key(integer(&[1, 0, 1]));
+        assert_eq!(good.len(), 270);
+        // 4 bytes of header, 15 of the algorithm, 4 of the next header: the bits at 23, the key in them at 24. Headers of a
+        // short one take 2.
+        let spki =
+            |bits: &[u8], after: &[u8]| sequence(&[rsa_algorithm(), der(BIT_STRING, bits), after.to_vec()]);
+        let padded = der(INTEGER, &[0, 1, 0, 1]);
+        for (bytes, place) in [
+            ([&good[..], &[0]].concat(), 270),
+            (good[1..].to_vec(), 0),
+            (sequence(&[der(INTEGER, &n), integer(&[1, 0, 1])]), 8),
+            (key(padded.clone()), 267),
+            (key(der(NULL, &[])), 267),
+            (key(vec![INTEGER, 0x81, 3, 1, 0, 1]), 265),
+            (spki(&[&[1][..], &good].concat(), &[]), 23),
+            (spki(&[], &[]), 19),
+            (spki(&[&[0][..], &good, &[0]].concat(), &[]), 24 + 270),
+            (spki(&[&[0][..], &key(padded)].concat(), &[]), 24 + 267),
+            (spki(&[&[0][..], &good].concat(), &der(NULL, &[])), 24 + 270),
+        ] {
+            match refusal(&encoded(&bytes)) {
+                KeyError::NotDer { at, .. } => assert_eq!(at, place, "{bytes:x?}"),
+                other => panic!("{other}: {bytes:x?}"),
+            }
+        }
+    }
+
+    /// Lengths of three bytes are those of a certificate with long extensions.
+    #[test]
+    fn a_length_takes_as_many_bytes_as_it_needs() {
+        let (serial, name) = (integer(&[7]), sequence(&[]));
+        for len in [0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000, 0x1_0203] {
+            let extensions = der(0xa3, &vec![7; len]);
+            let signed = sequence(&[
+                serial.clone(),
+                rsa_algorithm(),
+                name.clone(),
+                name.clone(),
+                name.clone(),
+                bytes(SPKI),
+                extensions,
+            ]);
+            assert_is_the_key(&encoded(&sequence(&[signed, rsa_algorithm(), der(BIT_STRING, &[0, 1])])));
         }
     }
 
