@@ -214,4 +214,61 @@ mod tests {
         let held: usize = (0..count).filter(|number| find(&format!("{large}{number}")).is_some()).count();
         assert!(held * 30_000 <= MAX_BYTES && held > count / 8, "{held} of {count}");
     }
+
+    #[test]
+    fn ten_thousand_tokens_are_held_at_once_and_never_more_than_64_mib() {
+        let (verdicts, keys) = (Verdicts::default(), keys());
+        let principal = principal(&keys);
+        let held = |count: u32, token: &dyn Fn(u32) -> String| {
+            (0..count).for_each(|number| verdicts.remember(&token(number), &principal, &keys, NOW));
+            let lookup = || Lookup::Use(Arc::clone(&keys));
+            (0..count).filter(|number| verdicts.find(&token(*number), |_| lookup(), NOW).is_some()).count()
+        };
+        assert_eq!(held(10_000, &|number| format!("{TOKEN}{number}")), 10_000);
+        // Of tokens that come in no even shares, and that push each other out as they are looked for.
+        let large = "A".repeat(100_000);
+        assert!((100..=671).contains(&held(1_000, &|number| format!("{large}{number}"))));
+    }
+
+    fn verdict(token_bytes: usize) -> Arc<Verdict> {
+        let keys = keys();
+        let (token, principal) = ("A".repeat(token_bytes).into(), principal(&keys));
+        Arc::new(Verdict { token, principal, keys, accepted_at: NOW })
+    }
+
+    #[test]
+    fn a_verdict_weighs_what_it_holds() {
+        let empty = verdict(0);
+        let claims = empty.principal.claims_json().len();
+        assert_eq!(empty.weight(), size_of::<Verdict>() + size_of::<Principal>() + claims + claims);
+        assert_eq!(verdict(700).weight(), empty.weight() + 700);
+    }
+
+    #[test]
+    fn a_token_that_is_remembered_again_takes_no_more_room() {
+        let (mut shard, one, other) = (Shard::default(), verdict(700), verdict(900));
+        shard.put(1, Arc::clone(&one));
+        for _ in 0..2 * MAX_YOUNG_BYTES / other.weight() {
+            shard.put(2, Arc::clone(&other));
+            assert_eq!(shard.young_bytes, one.weight() + other.weight());
+        }
+        assert!(shard.young.len() == 2 && shard.old.is_empty());
+    }
+
+    #[test]
+    fn a_shard_is_full_when_it_holds_more_than_its_share() {
+        let just_fits = MAX_YOUNG_BYTES - verdict(0).weight();
+        let mut shard = Shard::default();
+        shard.put(1, verdict(just_fits));
+        assert_eq!((shard.young.len(), shard.old.len()), (1, 0));
+        shard.put(1, verdict(just_fits + 1));
+        assert_eq!((shard.young.len(), shard.old.len(), shard.young_bytes), (0, 1, 0));
+    }
+
+    #[test]
+    fn nothing_that_is_held_is_shown() {
+        let (verdicts, keys) = (Verdicts::default(), keys());
+        verdicts.remember(TOKEN, &principal(&keys), &keys, NOW);
+        assert_eq!(format!("{verdicts:?}"), "Verdicts(…)");
+    }
 }
