@@ -3,6 +3,7 @@
 //! The libraries at hand take the last of duplicate members, or need the heap to notice them. A token's JSON is
 //! read once, before its signature, so whatever it costs is what a stranger can make us pay.
 
+use core::cmp::Ordering;
 use std::borrow::Cow;
 
 use crate::time::MAX_UNIX_SECS;
@@ -349,15 +350,15 @@ impl<'a> Text<'a> {
 
     pub(crate) fn is(self, other: &str) -> bool {
         // An escape makes a text longer than what it stands for.
-        self.0 == other
-            || (self.0.len() > other.len() && self.plain().is_none() && self.chars().eq(other.chars()))
+        match self.0.len().cmp(&other.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => self.0 == other && self.plain().is_some(),
+            Ordering::Greater => self.plain().is_none() && self.chars().eq(other.chars()),
+        }
     }
 
     fn same(self, other: Text<'_>) -> bool {
-        match (self.plain(), other.plain()) {
-            (Some(a), Some(b)) => a == b,
-            _ => self.chars().eq(other.chars()),
-        }
+        self.chars().eq(other.chars())
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -423,7 +424,7 @@ impl Iterator for Unescaped<'_> {
                 self.0.next();
                 self.0.next();
                 let low = self.code_unit() & 0x3ff;
-                char::from_u32(0x1_0000 + ((high & 0x3ff) << 10 | low)).unwrap_or(char::REPLACEMENT_CHARACTER)
+                char::from_u32(0x1_0000 + ((high & 0x3ff) << 10) + low).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             other => other,
         })
@@ -610,11 +611,126 @@ mod tests {
     fn depth_and_count_are_bounded() {
         assert!(read(r#"{"a":[[[]]]}"#).is_ok());
         assert_eq!(read(r#"{"a":[[[[]]]]}"#), Err(JsonError::TooDeep));
+        assert!(read(r#"{"a":{"a":{"a":{}}}}"#).is_ok());
+        assert_eq!(read(r#"{"a":{"a":{"a":{"a":{}}}}}"#), Err(JsonError::TooDeep));
         assert!(read(r#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":{"a":1}}"#).is_ok());
         assert_eq!(
             read(r#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":{"a":1},"h":1}"#),
             Err(JsonError::TooManyMembers)
         );
+    }
+
+    #[test]
+    fn members_are_compared_down_to_the_depth_that_is_said() {
+        let read = |document: &str| {
+            let (mut marks, depth) = ([NameMark::default(); 8], Depth { most: 4, unique: 2 });
+            read_object(document.as_bytes(), &mut marks, depth, &mut |_, _| ()).map(|_| ())
+        };
+        assert_eq!(read(r#"{"a":1,"a":2}"#), Err(JsonError::Duplicate { at: 7 }));
+        assert_eq!(read(r#"{"x":{"a":1,"a":2}}"#), Err(JsonError::Duplicate { at: 12 }));
+        assert_eq!(read(r#"{"x":{"x":{"a":1,"a":2}}}"#), Ok(()));
+        // They count all the same.
+        let many = r#"{"x":{"x":{"a":1,"a":2,"a":3,"a":4,"a":5,"a":6}}}"#;
+        assert_eq!(read(many), Ok(()));
+        assert_eq!(read(&many.replace("6", r#"6,"a":7"#)), Err(JsonError::TooManyMembers));
+    }
+
+    #[test]
+    fn names_with_one_hash_are_two_names() {
+        let [one, other] = ["costarring", "liquid"];
+        assert_eq!(Text(one).hash(), Text(other).hash());
+        assert!(read(&format!(r#"{{"{one}":1,"{other}":2}}"#)).is_ok());
+        // Known answers of FNV-1a, as its authors give them, whatever the spelling.
+        for (text, hash) in
+            [("", 0x811c_9dc5), ("a", 0xe40c_292c), (r"\u0061", 0xe40c_292c), ("foobar", 0xbf9c_f968)]
+        {
+            assert_eq!(Text(text).hash(), hash, "{text}");
+        }
+        assert_eq!(Text("é").hash(), Text(r"\u00e9").hash());
+    }
+
+    #[test]
+    fn numbers_are_read_as_rfc_8259_spells_them() {
+        let read = |number: &str| read(&format!(r#"{{"a":{number}}}"#));
+        for number in [
+            "0",
+            "-0",
+            "7",
+            "10",
+            "-12",
+            "0.0",
+            "-0.50",
+            "12.34",
+            "1e5",
+            "1E5",
+            "1e+5",
+            "1E-5",
+            "0e0",
+            "-12.34e-56",
+            "1e05",
+        ] {
+            assert_eq!(read(number), Ok(vec![("a".to_owned(), number.to_owned())]), "{number}");
+        }
+        for number in [
+            "-", "--1", "-a", "00", "-01", "1.", "1.e5", ".5", "e5", "1e", "1e+", "1e-", "1e+-5", "1e-+5",
+            "1eE5", "1ee5", "1e5.5", "1e5e5", "1.5.5", "0x1", "1_0", "1-1", "+1", "Infinity",
+        ] {
+            assert!(matches!(read(number), Err(JsonError::Malformed { .. })), "{number}");
+        }
+    }
+
+    #[test]
+    fn escapes_stand_for_what_rfc_8259_says() {
+        for (spelled, text) in [
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\u0041\u00e9\u20AC\uabCD", "Aé€\u{abcd}"),
+            (r"\ud800\udc00\uD83D\uDE00\udbff\udfff", "\u{10000}😀\u{10ffff}"),
+            (r"\ud7ff\ue000\uffff", "\u{d7ff}\u{e000}\u{ffff}"),
+            ("plain é", "plain é"),
+            ("", ""),
+        ] {
+            assert_eq!(read(&format!(r#"{{"{spelled}":1}}"#)), Ok(vec![(text.to_owned(), "1".to_owned())]));
+            let spelled = Text(spelled);
+            assert_eq!(String::from(spelled), text);
+            assert_eq!(Cow::from(spelled), text);
+            assert!(spelled.is(text) && spelled.chars().eq(text.chars()));
+            let mut room = [0; 40];
+            assert_eq!(spelled.unescaped(&mut room), Some(text));
+            // It fits where it just fits; what is not escaped needs no room.
+            assert_eq!(spelled.unescaped(&mut room[..text.len()]), Some(text));
+            if spelled.plain().is_none() {
+                assert_eq!(spelled.unescaped(&mut room[..text.len() - 1]), None);
+            }
+            assert_eq!(spelled.is_empty(), text.is_empty());
+        }
+        for (spelled, other) in
+            [("ab", "a"), ("a", "ab"), (r"\u0061", "b"), (r"\u0061", r"\u0061"), (r"a\u0061", "a")]
+        {
+            assert!(!Text(spelled).is(other), "{spelled} is not {other}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_itself_is_counted_in_eights() {
+        for (text, plain) in [
+            ("", 0),
+            ("abcdefg", 0),
+            ("abcdefgh", 8),
+            ("abcdefghijklmno", 8),
+            ("abcdefghijklmnop", 16),
+            (" !#[]^~\u{7f}", 8),
+            ("ééééé€€", 16),
+        ] {
+            assert_eq!(plain_run(text.as_bytes()), plain, "{text}");
+        }
+        for byte in 0..=255 {
+            let is_plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+            for at in 0..24 {
+                let mut text = [b'a'; 24];
+                text[at] = byte;
+                assert_eq!(plain_run(&text), if is_plain { 24 } else { at / 8 * 8 }, "{byte} at {at}");
+            }
+        }
     }
 
     #[test]
@@ -634,7 +750,20 @@ mod tests {
             ("0e99999999999999999999", Some(0)),
             ("0.000000012e17", Some(1_200_000_000)),
             ("1e20", None),
+            ("999999999999999", Some(999_999_999_999_999)),
+            ("-999999999999999.9", Some(-999_999_999_999_999)),
+            ("1000000000000000", None),
+            ("1e14", Some(100_000_000_000_000)),
+            ("1E+14", Some(100_000_000_000_000)),
+            ("1e15", None),
+            ("0.00123e17", Some(123_000_000_000_000)),
+            ("123456e-3", Some(123)),
+            ("123456e-12", Some(0)),
+            ("123456.78e1", Some(1_234_567)),
+            ("0.0", Some(0)),
             ("\"1\"", None),
+            ("-", None),
+            ("true", None),
             ("null", None),
         ] {
             assert_eq!(Value(number).integer(), whole, "{number}");
@@ -656,6 +785,12 @@ mod tests {
         let elements: Vec<_> =
             Value(r#"[1 , "x,]", {"k":[]} ]"#).elements().unwrap().map(Value::raw).collect();
         assert_eq!(elements, ["1", r#""x,]""#, r#"{"k":[]}"#]);
-        assert!(Value("1").elements().is_none());
+        let nested = r#"[["],\"[",1],{"a":{"}":[]},"b":2}  ,-1.5,[],{}]"#;
+        let elements: Vec<_> = Value(nested).elements().unwrap().map(Value::raw).collect();
+        assert_eq!(elements, [r#"["],\"[",1]"#, r#"{"a":{"}":[]},"b":2}"#, "-1.5", "[]", "{}"]);
+        assert_eq!(Value("[ ]").elements().unwrap().count(), 0);
+        assert_eq!(Value("{ }").members().unwrap().count(), 0);
+        assert!(Value("1").elements().is_none() && Value("{}").elements().is_none());
+        assert!(Value("1").members().is_none() && Value("[]").members().is_none());
     }
 }

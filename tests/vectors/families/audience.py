@@ -53,6 +53,10 @@ def session_tokens(f):
         text = token(body=with_member(claims(), "aud", value))
         f.token(f"session-{name}", "a session token names no audience; whoever is not named in one refuses (RFC 7519 section 4.1.3)", text, bare, tags=["attack:7"])
         f.token(f"session-{name}-configured", "with an audience configured, `aud` must hold it", text, configured, policy="template", tags=["attack:7"])
+    odd = {**POLICIES["template"], "templateAudience": r"a\u0062"}
+    for name, value, expect in [("escape", r'"a\u0062"', "wrong-aud"), ("text", r'"a\\u0062"', "ok"), ("read", '"ab"', "wrong-aud")]:
+        text = token(body=with_member(claims(), "aud", value))
+        f.token(f"session-backslash-{name}", "a configured audience is what `aud` reads as, not how it is spelled", text, expect, policy=odd)
     f.token("session-absent-configured", "a session token is taken beside template tokens", token(), policy="template")
 
 
