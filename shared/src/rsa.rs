@@ -31,7 +31,10 @@
 use core::fmt;
 use core::ops::{Add, Mul, Sub};
 
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 use pair::Pair;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use simd128::Pair;
 
 /// An RSA public key with the exponent 65537.
 pub(crate) struct PublicKey {
@@ -53,7 +56,7 @@ struct Fold {
 
 impl PublicKey {
     /// `modulus` is big-endian, without leading zeros, odd, and of 2048 to 8192 bits.
-    pub(crate) fn new(modulus: &[u8]) -> PublicKey {
+    pub(crate) fn of(modulus: &[u8]) -> PublicKey {
         let shape =
             Shape::of(8 * modulus.len() - modulus.first().map_or(0, |top| top.leading_zeros() as usize));
         let mut n = vec![Pair::ZERO; shape.pairs].into_boxed_slice();
@@ -313,7 +316,7 @@ impl Row {
 
 /// Two neighbouring digits or columns, the lower first.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod pair {
+mod simd128 {
     use core::arch::wasm32::*;
 
     #[derive(Clone, Copy)]
@@ -430,7 +433,7 @@ impl Mul for Pair {
 
 #[cfg(test)]
 mod tests {
-    use num_bigint::BigUint;
+    use num_bigint::{BigInt, BigUint};
 
     use super::*;
 
@@ -494,6 +497,150 @@ mod tests {
         [vec![0; length - bytes.len()], bytes].concat()
     }
 
+    /// What whole columns stand for.
+    fn value(shape: Shape, columns: &[Pair]) -> BigInt {
+        let from_top = columns.iter().rev().flat_map(|pair| [pair.high(), pair.low()]);
+        from_top.fold(BigInt::ZERO, |value, column| {
+            assert!(column.fract() == 0.0 && column.abs() <= EXACT, "{column}");
+            (value << shape.width) + BigInt::from(column as i64)
+        })
+    }
+
+    fn is_settled(shape: Shape, columns: &[Pair]) -> bool {
+        let most = shape.base() / 2.0 + 1024.0;
+        columns.iter().all(|pair| pair.low().abs() <= most && pair.high().abs() <= most)
+    }
+
+    fn digits(shape: Shape, number: &BigUint, pairs: usize) -> Vec<Pair> {
+        let mut digits = vec![Pair::ZERO; pairs];
+        shape.spread(&number.to_bytes_be(), &mut digits);
+        digits
+    }
+
+    #[test]
+    fn settled_columns_stand_for_what_they_stood_for_before() {
+        let mut numbers = Numbers(7);
+        for bits in [2048, 2049, 4096, 4097, 8192] {
+            let shape = Shape::of(bits);
+            let half = shape.base() / 2.0;
+            let most = EXACT - 1.0;
+            let extremes = [0.0, 1.0, half - 1.0, half, half + 1.0, half * shape.base(), most - half, most];
+            for round in 0..200 {
+                let mut column = || match (round, numbers.next().is_multiple_of(2)) {
+                    (0, _) => most,
+                    (1, _) => -most,
+                    (2, true) => half,
+                    (2, false) => -half,
+                    (3..100, sign) => extremes[numbers.next() as usize % 8] * if sign { 1.0 } else { -1.0 },
+                    (_, sign) => (numbers.next() >> 11) as f64 * if sign { 1.0 } else { -1.0 },
+                };
+                let mut columns: Vec<_> = (0..8).map(|_| Pair::new(column(), column())).collect();
+                // The topmost has to have room for what reaches it.
+                columns.push(Pair::new(column(), (column() / 4.0).trunc()));
+                let before = value(shape, &columns);
+                shape.settle(&mut columns);
+                assert_eq!(value(shape, &columns), before, "{bits} bits, round {round}");
+                assert!(is_settled(shape, &columns[..8]) && columns[8].low().abs() <= half + 1024.0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_digits_of_a_number_are_settled_and_stand_for_it() {
+        let mut numbers = Numbers(11);
+        for bits in [2048, 2049, 2071, 4096, 4097, 8192] {
+            let shape = Shape::of(bits);
+            for _ in 0..50 {
+                let number = numbers.below(bits);
+                let digits = digits(shape, &number, shape.pairs);
+                assert!(is_settled(shape, &digits));
+                assert_eq!(value(shape, &digits), BigInt::from(number));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_folds_at_the_cuts_that_are_written_above() {
+        let mut numbers = Numbers(13);
+        for bits in [2048, 2068, 2069, 2072, 2720, 3072, 4096, 4097, 6144, 8191, 8192] {
+            let n = numbers.below(bits) | BigUint::from(1_u32) << (bits - 1) | BigUint::from(1_u32);
+            let key = PublicKey::of(&n.to_bytes_be());
+            let shape = Shape::of(bits);
+            assert_eq!((key.shape.width, key.shape.digits), (shape.width, shape.digits));
+            let n = BigInt::from(n);
+            assert_eq!(value(shape, &key.n), n);
+            let operand = 2 * shape.pairs;
+            let above = [0, 4, 12, 28, 60, 124, 252, 508].into_iter();
+            let cuts: Vec<_> = above.map(|above| operand + above).filter(|cut| *cut < 2 * operand).collect();
+            assert!(key.folds.iter().rev().map(|fold| 2 * fold.cut).eq(cuts.iter().copied()), "{bits} bits");
+            for fold in &key.folds {
+                let power = value(shape, &fold.power);
+                let exact = BigInt::from(1) << (shape.width as usize * 2 * fold.cut);
+                assert_eq!((&power - exact) % &n, BigInt::ZERO);
+                assert!(is_settled(shape, &fold.power));
+                assert!(&power * 100 <= &n * 51 && power * 100 >= &n * -51);
+            }
+        }
+    }
+
+    #[test]
+    fn a_division_leaves_hardly_more_than_half_of_the_divisor() {
+        let mut numbers = Numbers(17);
+        for bits in [2048, 2068, 2069, 4096, 4097, 8192] {
+            let n = numbers.below(bits) | BigUint::from(1_u32) << (bits - 1) | BigUint::from(1_u32);
+            let key = PublicKey::of(&n.to_bytes_be());
+            let shape = key.shape;
+            for at in 0..=2 * shape.pairs - shape.digits {
+                let divisor = BigInt::from(n.clone()) << (shape.width as usize * at);
+                let most =
+                    (bits + shape.width as usize * (at + 1)).min(shape.width as usize * 2 * shape.pairs - 1);
+                for _ in 0..20 {
+                    let number = numbers.below(most);
+                    let mut columns = digits(shape, &number, shape.pairs);
+                    key.divide(&mut columns, at);
+                    let left = value(shape, &columns);
+                    assert_eq!((BigInt::from(number) - &left) % &divisor, BigInt::ZERO);
+                    assert!(
+                        &left * 100 <= &divisor * 51 && left * 100 >= &divisor * -51,
+                        "{bits} bits, {at}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_exact_and_reduced_to_settled_digits() {
+        let mut numbers = Numbers(19);
+        for bits in [2048, 2068, 2069, 2720, 4096, 4097, 8192] {
+            let n = numbers.below(bits) | BigUint::from(1_u32) << (bits - 1) | BigUint::from(1_u32);
+            let key = PublicKey::of(&n.to_bytes_be());
+            let shape = key.shape;
+            for _ in 0..10 {
+                let [a, b] = [(); 2].map(|()| numbers.below(bits));
+                let [x, y] = [&a, &b].map(|number| digits(shape, number, shape.pairs + 2));
+                let mut product = vec![Pair::ZERO; 2 * shape.pairs];
+                add_product(&mut product, &x[..shape.pairs], &y);
+                let mut square = vec![Pair::ZERO; 2 * shape.pairs];
+                add_square(&mut square, &x);
+                for (mut columns, exact) in [(product, &a * &b), (square, &a * &a)] {
+                    let exact = BigInt::from(exact);
+                    assert_eq!(value(shape, &columns), exact);
+                    key.reduce(&mut columns);
+                    let reduced = &columns[..shape.pairs];
+                    assert!(is_settled(shape, reduced));
+                    assert_eq!((value(shape, reduced) - exact) % BigInt::from(n.clone()), BigInt::ZERO);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_is_its_length() {
+        let n = (BigUint::from(1_u32) << 2050) - 1_u32;
+        assert_eq!(format!("{:?}", PublicKey::of(&bytes(&n, 257))), "PublicKey(257 bytes)");
+    }
+
     #[test]
     fn every_length_agrees_with_another_implementation() {
         let one = BigUint::from(1_u32);
@@ -514,7 +661,7 @@ mod tests {
             ];
             for n in moduli {
                 let length = bits.div_ceil(8);
-                let key = PublicKey::new(&bytes(&n, length));
+                let key = PublicKey::of(&bytes(&n, length));
                 assert_eq!(key.len(), length);
                 let half = &n >> 1;
                 let mut bases = vec![BigUint::ZERO, one.clone(), &n - &one, half, &top - &one];
@@ -536,7 +683,7 @@ mod tests {
     #[test]
     fn a_signature_is_as_long_as_the_modulus_and_less_than_it() {
         let n = (BigUint::from(1_u32) << 2050) - 1_u32;
-        let key = PublicKey::new(&bytes(&n, 257));
+        let key = PublicKey::of(&bytes(&n, 257));
         let one = bytes(&BigUint::from(1_u32), 257);
         assert!(key.opens(&one, &one));
         // n + 1 is one as well, and so is one with fewer or more zeros.

@@ -92,7 +92,7 @@ pub struct OwnRsa;
 
 impl Rsa for OwnRsa {
     fn prepare(&self, modulus: &[u8]) -> Result<Arc<dyn RsaKey>, KeyError> {
-        Ok(Arc::new(PublicKey::new(checked_modulus(modulus)?)))
+        Ok(Arc::new(PublicKey::of(checked_modulus(modulus)?)))
     }
 }
 
