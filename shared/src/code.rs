@@ -344,3 +344,68 @@ impl fmt::Display for Code {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_has_one_name_in_kebab_case_by_which_it_is_found() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        let is_kebab = |name: &str| {
+            name.split('-').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
+        };
+        for code in Code::ALL {
+            assert!(is_kebab(&code.as_str().replace("base64url", "base")), "{code}");
+            assert_eq!(Code::from_name(code.as_str()), Some(*code));
+            assert_eq!(code.to_string(), code.as_str());
+            // The name is that of the variant, which nobody may change.
+            let variant = format!("{code:?}").to_lowercase();
+            assert_eq!(code.as_str().replace('-', ""), variant);
+        }
+        for name in ["", "ok", "token_expired", "Token-Expired", "token-expired "] {
+            assert_eq!(Code::from_name(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_code_has_clerks_word_and_a_hint() {
+        for code in Code::ALL {
+            assert!(!code.reason().is_empty() && !code.reason().contains(' '), "{code}");
+            // A sentence that says what to do.
+            assert!(code.hint().split(' ').count() >= 2, "{code}");
+        }
+        assert_eq!(Code::WrongAzp.reason(), "token-invalid-authorized-parties");
+        assert!(Code::WrongAzp.hint().contains("AUTHORIZED_PARTIES"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_failure_by_status_and_kind() {
+        let failures = [
+            (Code::KeysUnavailable, 503),
+            (Code::InternalError, 500),
+            (Code::StoreUnavailable, 503),
+            (Code::Overloaded, 503),
+            (Code::EngineUnavailable, 503),
+        ];
+        for code in Code::ALL {
+            let failure = failures.iter().find(|(failure, _)| failure == code);
+            match failure {
+                Some((_, status)) => assert_eq!((code.status(), code.kind()), (*status, Kind::Unavailable)),
+                None => {
+                    assert!((400..500).contains(&code.status()), "{code}");
+                    assert_eq!(code.kind(), Kind::Refused, "{code}");
+                }
+            }
+        }
+        for (code, status) in
+            [(Code::WrongSignature, 401), (Code::SessionRevoked, 401), (Code::UserBanned, 403)]
+        {
+            assert_eq!(code.status(), status);
+        }
+        assert_eq!((Kind::Refused.as_str(), Kind::Unavailable.as_str()), ("refused", "unavailable"));
+    }
+}

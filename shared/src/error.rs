@@ -349,4 +349,46 @@ mod tests {
     fn a_short_excerpt_is_the_text() {
         assert_eq!(Excerpt::of("https://app.example.com").to_string(), "https://app.example.com");
     }
+
+    #[test]
+    fn an_excerpt_is_cut_where_it_is_full_and_nowhere_else() {
+        for (text, held) in [
+            ("a".repeat(96), 96),
+            ("a".repeat(97), 96),
+            ("é".repeat(48), 96),
+            ("é".repeat(49), 96),
+            (format!("{}é", "a".repeat(94)), 96),
+            (format!("{}éb", "a".repeat(95)), 95),
+            (format!("{}\u{10ffff}", "a".repeat(93)), 93),
+            (String::new(), 0),
+        ] {
+            let excerpt = Excerpt::of(&text);
+            assert_eq!(excerpt.as_str(), &text[..held], "{text}");
+            assert_eq!(excerpt.to_string().ends_with('…'), held < text.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_escaped_however_it_is_shown() {
+        let excerpt = Excerpt::of("a\"é\n");
+        assert_eq!(excerpt.to_string(), r#"a\"\u{e9}\n"#);
+        assert_eq!(format!("{excerpt:?}"), r#""a\"\u{e9}\n""#);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_no_refusal() {
+        let unavailable = VerifyError::KeysUnavailable { retry_after: Duration::from_secs(1) };
+        assert_eq!((unavailable.code(), unavailable.kind()), (Code::KeysUnavailable, Kind::Unavailable));
+        assert_eq!(VerifyError::WrongSignature.kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn a_message_names_the_part_that_is_wrong() {
+        let messages = [Part::Header, Part::Payload, Part::Signature]
+            .map(|part| VerifyError::MalformedBase64url { part }.to_string());
+        assert_eq!(
+            messages,
+            ["the header is not base64url", "the payload is not base64url", "the signature is not base64url"]
+        );
+    }
 }

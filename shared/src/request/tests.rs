@@ -162,6 +162,8 @@ mod headers {
             "Bearer a.b.c d",
             "Bearer a.b.c, Bearer d.e.f",
             "Bearer a.b.c,d",
+            "Bearer ,",
+            "Bearer ,,",
             "Bearer a\u{a0}b",
             "Bearer a\u{0}b",
             "Token a.b.c",
@@ -170,6 +172,13 @@ mod headers {
         ] {
             assert_eq!(presented(&[value]), Err(Code::AuthorizationMalformed), "{value:?}");
         }
+    }
+
+    #[test]
+    fn nothing_of_a_request_is_shown() {
+        let headers = [("authorization", "Bearer a.b.c"), ("cookie", "__session=d.e.f")];
+        let request = Request::new("GET", "/?__clerk_handshake=g", headers);
+        assert_eq!(format!("{request:?}"), "Request(…)");
     }
 
     #[test]
@@ -731,6 +740,7 @@ mod handshakes {
             "/#?__clerk_handshake=x",
             "/__clerkx",
             "/a/__clerk/",
+            "/a://b/__clerk/",
             "//__clerk/",
             "/__CLERK/",
             "/__clerk/../api/secret",
