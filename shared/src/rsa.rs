@@ -610,6 +610,25 @@ mod tests {
     }
 
     #[test]
+    fn multiples_are_told_from_what_is_next_to_one() {
+        let mut numbers = Numbers(23);
+        for bits in [2048, 2069, 4096, 4097, 8192] {
+            let n = numbers.below(bits) | BigUint::from(1_u32) << (bits - 1) | BigUint::from(1_u32);
+            let key = PublicKey::of(&n.to_bytes_be());
+            let (shape, width) = (key.shape, key.shape.width as usize);
+            let is_multiple = |number: &BigUint| key.is_multiple(&mut digits(shape, number, shape.pairs));
+            for factor in [BigUint::ZERO, 1_u32.into(), 2_u32.into(), 3_u32.into(), numbers.below(4 * width)]
+            {
+                let multiple = factor * &n;
+                assert!(is_multiple(&multiple), "{bits} bits");
+                for at in (0..bits).step_by(19) {
+                    assert!(!is_multiple(&(&multiple + (BigUint::from(1_u32) << at))), "{bits} bits, {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn products_are_exact_and_reduced_to_settled_digits() {
         let mut numbers = Numbers(19);
         for bits in [2048, 2068, 2069, 2720, 4096, 4097, 8192] {
