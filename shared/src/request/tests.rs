@@ -152,6 +152,15 @@ mod headers {
     }
 
     #[test]
+    fn what_is_no_ascii_is_left_to_be_refused_as_a_token() {
+        for (value, token) in [("Bearer é.b.c", "é.b.c"), ("Bearer \u{fffd}", "\u{fffd}")] {
+            assert_eq!(presented(&[value]), Ok(Some(token)));
+            let got = get(&requests(CookieAuth::Off), &[("authorization", value)]);
+            assert!(matches!(got, ("rejected", "malformed-token" | "malformed-base64url")), "{got:?}");
+        }
+    }
+
+    #[test]
     fn any_other_form_is_malformed() {
         for value in [
             "a.b.c",
@@ -456,6 +465,9 @@ mod writes_by_cookie {
         for method in ["GET", "HEAD", "OPTIONS"] {
             assert_eq!(written(&with_key(TEST_KEY), method, &[]), VERIFIED);
             assert_eq!(written(&with_key(TEST_KEY), method, &[("origin", "https://evil.example")]), VERIFIED);
+            let others =
+                [("user-agent", "a browser"), ("connection", "keep-alive"), ("x-upgrade", "websocket")];
+            assert_eq!(written(&with_key(TEST_KEY), method, &others), VERIFIED);
         }
     }
 
