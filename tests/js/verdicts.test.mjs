@@ -46,10 +46,24 @@ test("whatever is kept, looked up and forgotten, what is found is what was kept 
 
 test("there is a bound on entries and on the size of each", () => {
   const verdicts = new Verdicts();
-  for (let i = 0; i < 5000; i += 1) verdicts.keep(`${"x".repeat(50)}${i}`, {}, 0, 1);
-  assert.equal(verdicts.size, 1000);
+  const tokens = Array.from({ length: 5000 }, (_, i) => `${"x".repeat(50)}${i}`);
+  for (const text of tokens) {
+    verdicts.keep(text, text, 0, 1);
+    assert.ok(verdicts.size <= 1000);
+  }
+  for (const text of tokens.slice(-500)) assert.equal(verdicts.get(text, 0), text);
   verdicts.keep("y".repeat(8193), {}, 0, 1);
   assert.equal(verdicts.get("y".repeat(8193), 0), undefined);
+});
+
+test("an entry that is looked up stays, whatever else comes", () => {
+  const verdicts = new Verdicts();
+  verdicts.keep("in use", "session", 0, 1);
+  for (let i = 0; i < 5000; i += 1) {
+    verdicts.keep(`${"x".repeat(50)}${i}`, {}, 0, 1);
+    if (i % 400 === 0) assert.equal(verdicts.get("in use", 0), "session");
+    assert.ok(verdicts.size <= 1000);
+  }
 });
 
 test("a token that differs in any one character is not the one that was accepted", async () => {

@@ -7,32 +7,49 @@ const MAX_TOKEN_LENGTH = 8192;
 /** A token ends with its signature: half of it tells tokens apart, and hashing it is quick. What is found is compared whole. */
 const TAIL = 43;
 
+/** Two generations: when the young one is full it becomes the old one, which is dropped. So nothing has to be deleted one by one. */
 export class Verdicts {
-  #entries = new Map();
+  #young = new Map();
+  #old = new Map();
 
   /** The session that this very token was accepted for, if that still holds at `now`. */
   get(token, now) {
     const tail = token.slice(-TAIL);
-    const entry = this.#entries.get(tail);
-    if (entry === undefined || entry.token !== token) return undefined;
+    let entry = this.#young.get(tail);
+    if (entry === undefined) {
+      entry = this.#old.get(tail);
+      if (entry === undefined) return undefined;
+      this.#put(tail, entry);
+    }
+    if (entry.token !== token) return undefined;
     if (now >= entry.from && now < entry.until) return entry.session;
-    this.#entries.delete(tail);
+    this.#young.delete(tail);
+    this.#old.delete(tail);
     return undefined;
   }
 
   /** Keeps an acceptance from `from` until `until`, both in milliseconds: the engine's word. */
   keep(token, session, from, until) {
     if (until <= from || token.length > MAX_TOKEN_LENGTH) return;
-    if (this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value);
-    this.#entries.set(token.slice(-TAIL), { token, session, from, until });
+    this.#put(token.slice(-TAIL), { token, session, from, until });
   }
 
   /** Forgets all: another key set judges from now on. */
   clear() {
-    this.#entries.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 
+  #put(tail, entry) {
+    if (this.#young.size >= MAX_ENTRIES / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(tail, entry);
+  }
+
+  /** At most this many entries; one that was looked up lately may count twice. */
   get size() {
-    return this.#entries.size;
+    return this.#young.size + this.#old.size;
   }
 }
