@@ -1,6 +1,7 @@
 /** What is presented as a token, and settings that are none. */
 
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import { test } from "node:test";
 import { createVerifier, SettingsError, VerifyError } from "doorward";
 import { code, NOW, ORIGIN, settings, token } from "./support.mjs";
@@ -116,5 +117,22 @@ test("many at once get each their own answer, whoever checks signatures", async 
     const settled = await Promise.allSettled(fresh.map((text) => verifier.verify(text, { now: NOW })));
     const told = settled.map(({ value, reason }) => value?.userId ?? reason.code);
     assert.deepEqual(told, fresh.map((_, i) => (i % 2 === 0 ? `user_${i}` : "token-expired")));
+  }
+});
+
+test("where Node has no hash at once, its stream checks signatures, with the same verdicts", async () => {
+  const quick = createVerifier(settings());
+  const { hash } = crypto;
+  crypto.hash = undefined;
+  const streaming = createVerifier(settings());
+  crypto.hash = hash;
+  const good = await token();
+  const [header, payload, signature] = good.split(".");
+  const other = (await token({ userId: "user_eve" })).split(".")[2];
+  const texts = [good, `${header}.${payload}.${other}`, `${header}.${payload}.${signature.slice(4)}`, `${header}.${payload}.AAAA${signature}`];
+  for (const bytes of [Buffer.alloc(256), Buffer.alloc(256, 0xff)]) texts.push(`${header}.${payload}.${bytes.toString("base64url")}`);
+  for (const [at, text] of texts.entries()) {
+    const expected = at === 0 ? "ok" : "wrong-signature";
+    for (const verifier of [quick, streaming]) assert.equal(await code(verifier.verify(text, { now: NOW })), expected, `${at}`);
   }
 });
