@@ -1,5 +1,5 @@
 /**
- * `node bench.mjs [ROUNDS]`: how long a whole verification of a session token takes, beside the others on npm: each in
+ * `node bench.mjs [--rounds N]`: how long a whole verification of a session token takes, beside the others on npm: each in
  * processes of its own, all of them in turn, so that a busy minute of the machine meets all. Nothing fails for being slow.
  */
 
@@ -8,10 +8,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { CANDIDATES } from "./candidates.mjs";
 import { tokens } from "./tokens.mjs";
 
-const rounds = Number(process.argv[2] ?? 3);
+const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "3" } } });
+const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1 up, not ${options.rounds}`);
 const here = dirname(fileURLToPath(import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "doorward-bench-"));
 const fixture = join(scratch, "fixture.json");
