@@ -194,11 +194,12 @@ fn without_scheme(value: &str) -> VerifyError {
 fn path_and_query(url: &str) -> (&str, &str) {
     let url = url.split('#').next().unwrap_or_default();
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    if before.starts_with('/') {
+        return (before, query);
+    }
     let path = match before.split_once("://") {
-        Some((_, rest)) if !before.starts_with('/') => {
-            rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
-        }
-        _ => before,
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => before,
     };
     (path, query)
 }
