@@ -75,35 +75,26 @@ pub fn rfc3339(time: UnixTime) -> String {
     let (year, month, day) = civil_date(days);
     let (hour, minute) = (second / 3600, second / 60 % 60);
     let (second, milli) = (second % 60, time.as_millis() % 1000);
-    let mut text = String::with_capacity("275760-09-13T00:00:00.000Z".len());
     // Each line of the log has one: `format!` takes many times as long.
-    let year_digits = if year < 10_000 { 4 } else { 6 };
-    for (number, digits, end) in [
-        (year, year_digits, '-'),
-        (month, 2, '-'),
-        (day, 2, 'T'),
-        (hour, 2, ':'),
-        (minute, 2, ':'),
-        (second, 2, '.'),
-        (milli, 3, 'Z'),
+    let mut text = *b"000000-00-00T00:00:00.000Z";
+    for (number, digits) in [
+        (year, 0..6),
+        (month, 7..9),
+        (day, 10..12),
+        (hour, 13..15),
+        (minute, 16..18),
+        (second, 19..21),
+        (milli, 22..25),
     ] {
-        push_digits(&mut text, number, digits);
-        text.push(end);
+        let mut rest = number;
+        for digit in text[digits].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
     }
-    text
+    let year_digits = if year < 10_000 { 4 } else { 6 };
+    str::from_utf8(&text[6 - year_digits..]).unwrap_or_default().to_owned()
 }
-
-fn push_digits(text: &mut String, mut number: u64, digits: usize) {
-    let mut written = [b'0'; MAX_DIGITS];
-    for digit in written.iter_mut().rev().take(digits) {
-        *digit += (number % 10) as u8;
-        number /= 10;
-    }
-    text.extend(written.iter().skip(MAX_DIGITS - digits).map(|digit| char::from(*digit)));
-}
-
-/// Of a year after 9999.
-const MAX_DIGITS: usize = 6;
 
 /// Days since 1970 as year, month and day: Howard Hinnant's `civil_from_days`, for days that are not negative.
 fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {

@@ -59,39 +59,56 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Line { text: String::with_capacity(TEXT_BYTES), ..Line::default() };
-        event.record(&mut line);
-        ClockTime.format_time(&mut writer)?;
-        for part in [" ", event.metadata().level().as_str(), " ", line.mark, &line.text, &line.fields] {
-            writer.write_str(part)?;
+        let (mut mark, level) = (Mark(""), event.metadata().level().as_str());
+        event.record(&mut mark);
+        let mut line = Line { text: String::with_capacity(LINE_BYTES), fields: String::new() };
+        for part in [&rfc3339(SystemClock.now()), " ", level, " ", mark.0] {
+            line.text.push_str(part);
         }
+        event.record(&mut line);
+        let Line { mut text, fields } = line;
+        text.push_str(&fields);
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
                 for part in [" {", &fields.fields, "}"] {
-                    writer.write_str(part)?;
+                    text.push_str(part);
                 }
             }
         }
-        writer.write_str("\n")
+        text.push('\n');
+        writer.write_str(&text)
     }
 }
 
-/// What most lines take: the text, and a user id.
-const TEXT_BYTES: usize = 96;
+/// What most lines take.
+const LINE_BYTES: usize = 320;
 
-#[derive(Default)]
+/// What a line begins with, by its kind.
+struct Mark(&'static str);
+
+impl Visit for Mark {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == KIND {
+            self.0 = mark(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+/// The field that says which mark a line has.
+const KIND: &str = "kind";
+
+/// The text of a line, and its fields, which follow it.
 struct Line {
-    mark: &'static str,
     text: String,
     fields: String,
 }
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "kind" {
-            self.mark = mark(value);
-        } else {
+        if field.name() != KIND {
             self.record_debug(field, &format_args!("{value}"));
         }
     }
