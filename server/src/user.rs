@@ -1,5 +1,6 @@
 //! `User`: the record of one person, in parts that each have one source.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use doorward_verifier::{Principal, UnixTime};
@@ -36,6 +37,13 @@ impl UserId {
 
     /// The id as Clerk writes it.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// It is found by its text.
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -5,14 +5,13 @@
 //! and says so.
 
 use std::fmt;
-use std::future::ready;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use doorward_verifier::{DEFAULT_CLOCK_SKEW, Principal, UnixTime};
-use moka::future::Cache as Memory;
-use moka::ops::compute::Op;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as Memory;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
@@ -41,6 +40,7 @@ pub const ASK_AGAIN: Duration = Duration::from_secs(30);
 const MAX_LATE_QUESTIONS: usize = 512;
 /// What memory may hold; a record takes 1 to 2 KB.
 const MAX_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+const USUAL_RECORD_BYTES: u64 = 1500;
 /// How often sign-ins are written down, and how much later than the stored one they must be for it.
 const LOGIN_FLUSH: Duration = Duration::from_secs(30);
 const LOGIN_MOVED: Duration = Duration::from_secs(5 * 60);
@@ -138,10 +138,12 @@ impl UserDirectory {
             .filter(ClerkApi::knows_users)
             .map(|api| Identities::new(api, settings.asking_rate, Arc::clone(&clock)));
         let directory = Arc::new(Directory {
-            memory: Memory::builder()
-                .weigher(|_, entry: &Arc<Entry>| entry.weight())
-                .max_capacity(MAX_MEMORY_BYTES)
-                .build(),
+            memory: Memory::with_weighter(
+                (MAX_MEMORY_BYTES / USUAL_RECORD_BYTES) as usize,
+                MAX_MEMORY_BYTES,
+                ByBytes,
+            ),
+            turns: Default::default(),
             flights: Flights::default(),
             late_questions: Arc::new(Semaphore::new(MAX_LATE_QUESTIONS)),
             logins: Logins::default(),
@@ -167,7 +169,12 @@ impl UserDirectory {
     /// The user of a verified token. Made where there is none.
     pub async fn sign_in(&self, principal: &Principal) -> Result<SignedIn, UserError> {
         self.admit(principal)?;
-        self.find_or_create(&UserId::from(principal)).await
+        let known = self.0.memory.get(principal.user_id());
+        if let Some(signed_in) = known.and_then(|known| self.0.at_hand(&known, self.0.clock.now())) {
+            return admitted(signed_in);
+        }
+        // Its state is large, and most requests need none of it.
+        Box::pin(self.find_or_create(&UserId::from(principal))).await
     }
 
     /// Changes the profile of the user of a verified token. What it returns is stored.
@@ -187,7 +194,7 @@ impl UserDirectory {
 
     /// Changes the profile of the user `id`, whom a verified token names. What it returns is stored.
     pub async fn change(&self, id: &UserId, change: ProfileChange) -> Result<SignedIn, UserError> {
-        let known = self.0.recall(id).await;
+        let known = self.0.recall(id);
         let outcome = self.0.confirm(id, known, Some(Change::Profile(change))).await;
         let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
         admitted(SignedIn::of(&entry, created, None))
@@ -249,13 +256,28 @@ fn standing(user: &User) -> Result<(), UserError> {
     }
 }
 
+/// Of records that come at once, so many are taken up side by side.
+const TURNS: usize = 16;
+
+/// Memory is bounded in bytes.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<UserId, Arc<Entry>> for ByBytes {
+    fn weight(&self, _: &UserId, entry: &Arc<Entry>) -> u64 {
+        entry.weight()
+    }
+}
+
 struct Directory {
     settings: DirectorySettings,
     store: Arc<dyn Store>,
     cache: Option<Arc<Cache>>,
     identities: Option<Identities>,
     clock: Arc<dyn Clock>,
-    memory: Memory<UserId, Arc<Entry>>,
+    memory: Memory<UserId, Arc<Entry>, ByBytes>,
+    /// What changes of one user in memory and on disk changes in both before the next does.
+    turns: [Mutex<()>; TURNS],
     flights: Flights<UserId, Result<Confirmed, Failure>>,
     /// Questions to Clerk that nobody waits for any more.
     late_questions: Arc<Semaphore>,
@@ -268,14 +290,9 @@ struct Directory {
 impl Directory {
     async fn find_or_create(self: &Arc<Self>, id: &UserId) -> Result<SignedIn, UserError> {
         let now = self.clock.now();
-        let known = self.recall(id).await;
-        let age = known.as_ref().map_or(Age::Over, |entry| entry.age(now));
-        if let Some(entry) = known.as_ref().filter(|_| age != Age::Over) {
-            self.logins.note(&entry.login, now);
-            if age == Age::Ending {
-                let _in_background = self.confirming(id, &known);
-            }
-            return Ok(SignedIn::of(entry, false, None));
+        let known = self.recall(id);
+        if let Some(signed_in) = known.as_ref().and_then(|known| self.at_hand(known, now)) {
+            return Ok(signed_in);
         }
         let (confirming, ours) = self.confirming(id, &known);
         let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
@@ -286,6 +303,19 @@ impl Directory {
             }
             Err(failure) => self.stale(known, now).ok_or_else(|| failure.into_answer()),
         }
+    }
+
+    /// What is known, if that is as good as the store's own. Has it confirmed before it no longer is.
+    fn at_hand(self: &Arc<Self>, known: &Arc<Entry>, now: UnixTime) -> Option<SignedIn> {
+        let age = known.age(now);
+        if age == Age::Over {
+            return None;
+        }
+        self.logins.note(&known.login, now);
+        if age == Age::Ending {
+            let _in_background = self.confirming(&known.user.clerk_id, &Some(Arc::clone(known)));
+        }
+        Some(SignedIn::of(known, false, None))
     }
 
     /// What is known, if that may still be shown. What was confirmed later than now is of unknown age.
@@ -299,27 +329,33 @@ impl Directory {
     }
 
     /// From memory, or else from the cache on disk.
-    async fn recall(&self, id: &UserId) -> Option<Arc<Entry>> {
-        if let Some(entry) = self.memory.get(id).await {
+    fn recall(&self, id: &UserId) -> Option<Arc<Entry>> {
+        if let Some(entry) = self.memory.get(id) {
             return Some(entry);
         }
         let KnownUser { user, confirmed_at } =
             self.cache.as_ref()?.user(&self.settings.issuer, id.as_str())?;
-        Some(self.remember(Entry::from_disk(user, confirmed_at)).await)
+        Some(self.remember(Entry::from_disk(user, confirmed_at)))
     }
 
     /// Keeps the newer of `entry` and what memory has, and returns it.
-    async fn remember(&self, entry: Entry) -> Arc<Entry> {
+    fn remember(&self, entry: Entry) -> Arc<Entry> {
         let entry = Arc::new(entry);
-        let slot = self.memory.entry(entry.user.clerk_id.clone());
-        let kept = slot.and_compute_with(|known| {
-            let newer = known.is_none_or(|known| known.value().is_older_than(&entry));
-            if newer && !entry.is_from_disk() {
-                self.save_in_cache(&entry);
-            }
-            ready(if newer { Op::Put(Arc::clone(&entry)) } else { Op::Nop })
-        });
-        kept.await.into_entry().map_or(entry, moka::Entry::into_value)
+        let id = &entry.user.clerk_id;
+        let _turn = self.turn(id);
+        if let Some(known) = self.memory.peek(id).filter(|known| !known.is_older_than(&entry)) {
+            return known;
+        }
+        if !entry.is_from_disk() {
+            self.save_in_cache(&entry);
+        }
+        self.memory.insert(id.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    fn turn(&self, id: &UserId) -> MutexGuard<'_, ()> {
+        let turn = &self.turns[self.memory.shard_index(id) % TURNS];
+        turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn save_in_cache(&self, entry: &Entry) {
@@ -342,7 +378,7 @@ impl Directory {
     }
 }
 
-/// moka would print everybody whom it holds.
+/// What is in memory is not shown: everybody.
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Directory").field("settings", &self.settings).finish_non_exhaustive()

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
-use super::{Directory, Entry, RETRY_AFTER, Shown, UserError, standing};
+use super::{Directory, Entry, RETRY_AFTER, UserError, standing};
 use crate::flights::Flight;
 use crate::identities::Answer;
 use crate::logins::Login;
@@ -104,7 +104,7 @@ impl Directory {
 
     /// Has the store take what Clerk said by itself. Nobody was seen for it, and Clerk is not asked.
     pub(super) async fn record(&self, id: &UserId, change: Change) -> Result<Confirmed, Failure> {
-        let known = self.memory.get(id).await;
+        let known = self.memory.get(id);
         let asked_at = known.as_ref().and_then(|known| known.asked_at);
         let stored = self.load(id).await?;
         self.store_changes(id, stored, &[change], known, asked_at).await
@@ -128,7 +128,7 @@ impl Directory {
             }
             let Some(after) = base.after(changes, now) else {
                 let entry = self.entry(base, known, asked_at, stored.read, stored.at);
-                return Ok(Confirmed { entry: self.remember(entry).await, created: false });
+                return Ok(Confirmed { entry: self.remember(entry), created: false });
             };
             match self.store.save(before, &after).await? {
                 Saved::Written => {
@@ -137,7 +137,7 @@ impl Directory {
                         telemetry::user_created(id.as_str());
                     }
                     let entry = self.entry(after, known, asked_at, self.number(), self.clock.now());
-                    return Ok(Confirmed { entry: self.remember(entry).await, created });
+                    return Ok(Confirmed { entry: self.remember(entry), created });
                 }
                 Saved::Overtaken => stored = self.load(id).await?,
             }
@@ -167,7 +167,7 @@ impl Directory {
             Some(known) => Arc::clone(&known.login),
             None => Arc::new(Login::new(user.clerk_id.clone(), user.last_login_at)),
         };
-        Entry { user: Arc::new(user), login, read, confirmed_at, asked_at, shown: Shown::default() }
+        Entry::new(user, login, read, confirmed_at, asked_at)
     }
 
     /// Asks Clerk who the user is, unless it said so a short while ago.
@@ -230,7 +230,7 @@ impl Directory {
             answer = Some(self.ask_once(id).await);
         }
         if let Some(Answer::Known(identity)) = answer {
-            let known = self.memory.get(id).await;
+            let known = self.memory.get(id);
             let asked_at = Some(self.clock.now());
             if let Ok(stored) = self.load(id).await {
                 // Not stored: the next confirmation asks again.

@@ -56,14 +56,15 @@ impl Directory {
     pub(super) async fn read_denials(&self, mark: Option<Mark>) -> Result<Mark, StoreError> {
         let (notes, mark) = self.store.notes(NoteKind::Denial, mark).await?;
         for id in self.denials.take(notes) {
-            self.forget(&id).await;
+            self.forget(&id);
         }
         Ok(mark)
     }
 
     /// What is known of the user is not shown again before the store was asked.
-    async fn forget(&self, id: &UserId) {
-        self.memory.invalidate(id).await;
+    fn forget(&self, id: &UserId) {
+        let _turn = self.turn(id);
+        self.memory.remove(id);
         if let Some(cache) = &self.cache {
             cache.forget_user(&self.settings.issuer, id.as_str());
         }

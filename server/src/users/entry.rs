@@ -29,6 +29,8 @@ pub(super) struct Entry {
     /// When Clerk last said who they are.
     pub(super) asked_at: Option<UnixTime>,
     pub(super) shown: Shown,
+    /// How old it is when it is confirmed in the background.
+    confirmed_after: Duration,
 }
 
 /// How old what memory holds is.
@@ -46,7 +48,20 @@ impl Entry {
     /// What an earlier process kept; older than anything that this one reads.
     pub(super) fn from_disk(user: User, confirmed_at: UnixTime) -> Entry {
         let login = Arc::new(Login::new(user.clerk_id.clone(), user.last_login_at));
-        Entry { user: Arc::new(user), login, read: 0, confirmed_at, asked_at: None, shown: Shown::default() }
+        Entry::new(user, login, 0, confirmed_at, None)
+    }
+
+    /// What the read or the write `read` of the store came to.
+    pub(super) fn new(
+        user: User,
+        login: Arc<Login>,
+        read: u64,
+        confirmed_at: UnixTime,
+        asked_at: Option<UnixTime>,
+    ) -> Entry {
+        let confirmed_after = confirmed_after(&user.clerk_id);
+        let (user, shown) = (Arc::new(user), Shown::default());
+        Entry { user, login, read, confirmed_at, asked_at, shown, confirmed_after }
     }
 
     pub(super) fn is_from_disk(&self) -> bool {
@@ -63,7 +78,7 @@ impl Entry {
         // and the record is to say so.
         if age >= FRESH || self.confirmed_at > now || self.is_never_seen() {
             Age::Over
-        } else if age >= self.confirmed_after() {
+        } else if age >= self.confirmed_after {
             Age::Ending
         } else {
             Age::Fresh
@@ -74,15 +89,8 @@ impl Entry {
         self.user.last_login_at.is_none() && self.user.deleted_at.is_none()
     }
 
-    fn confirmed_after(&self) -> Duration {
-        let mut hasher = DefaultHasher::new();
-        self.user.clerk_id.hash(&mut hasher);
-        let hundredths = CONFIRMED_FROM + hasher.finish() % (CONFIRMED_TO - CONFIRMED_FROM);
-        FRESH.mul_f64(hundredths as f64 / 100.0)
-    }
-
     /// About how many bytes it takes.
-    pub(super) fn weight(&self) -> u32 {
+    pub(super) fn weight(&self) -> u64 {
         let user = &*self.user;
         let identity = user.identity.iter().flat_map(|identity| {
             [
@@ -97,9 +105,15 @@ impl Entry {
         let bytes: usize = texts.flatten().map(String::len).sum();
         let fixed = size_of::<Entry>() + size_of::<User>() + size_of::<Login>() + 3 * size_of::<UserId>();
         // The texts are there once more as they are shown.
-        u32::try_from(fixed + SHOWN_BYTES + 4 * user.clerk_id.as_str().len() + user.issuer.len() + 2 * bytes)
-            .unwrap_or(u32::MAX)
+        (fixed + SHOWN_BYTES + 4 * user.clerk_id.as_str().len() + user.issuer.len() + 2 * bytes) as u64
     }
+}
+
+fn confirmed_after(id: &UserId) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    let hundredths = CONFIRMED_FROM + hasher.finish() % (CONFIRMED_TO - CONFIRMED_FROM);
+    FRESH.mul_f64(hundredths as f64 / 100.0)
 }
 
 #[cfg(test)]
