@@ -76,7 +76,7 @@ pub struct SignedIn {
     pub created: bool,
     /// How long ago the store confirmed it, when the store could not be asked now.
     pub stale: Option<Duration>,
-    shown: Shown,
+    entry: Arc<Entry>,
 }
 
 /// How the record is shown follows from the record.
@@ -89,16 +89,16 @@ impl PartialEq for SignedIn {
 impl Eq for SignedIn {}
 
 /// A record as it is shown, written for the first who asks and kept as long as the record.
-type Shown = Arc<OnceLock<Box<str>>>;
+type Shown = OnceLock<Box<str>>;
 
 impl SignedIn {
-    fn of(entry: &Entry, created: bool, stale: Option<Duration>) -> SignedIn {
-        SignedIn { user: Arc::clone(&entry.user), created, stale, shown: Arc::clone(&entry.shown) }
+    fn of(entry: Arc<Entry>, created: bool, stale: Option<Duration>) -> SignedIn {
+        SignedIn { user: Arc::clone(&entry.user), created, stale, entry }
     }
 
     /// The record as `write` has it, which is always the same function.
     pub(crate) fn shown(&self, write: impl FnOnce(&User) -> String) -> &str {
-        self.shown.get_or_init(|| write(&self.user).into())
+        self.entry.shown.get_or_init(|| write(&self.user).into())
     }
 }
 
@@ -170,7 +170,7 @@ impl UserDirectory {
     pub async fn sign_in(&self, principal: &Principal) -> Result<SignedIn, UserError> {
         self.admit(principal)?;
         let known = self.0.memory.get(principal.user_id());
-        if let Some(signed_in) = known.and_then(|known| self.0.at_hand(&known, self.0.clock.now())) {
+        if let Some(signed_in) = known.and_then(|known| self.0.at_hand(known, self.0.clock.now())) {
             return admitted(signed_in);
         }
         // Its state is large, and most requests need none of it.
@@ -197,7 +197,7 @@ impl UserDirectory {
         let known = self.0.recall(id);
         let outcome = self.0.confirm(id, known, Some(Change::Profile(change))).await;
         let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
-        admitted(SignedIn::of(&entry, created, None))
+        admitted(SignedIn::of(entry, created, None))
     }
 
     /// Writes down what Clerk said about the user `id`, in a webhook or a list. When this returns, it is stored.
@@ -291,7 +291,7 @@ impl Directory {
     async fn find_or_create(self: &Arc<Self>, id: &UserId) -> Result<SignedIn, UserError> {
         let now = self.clock.now();
         let known = self.recall(id);
-        if let Some(signed_in) = known.as_ref().and_then(|known| self.at_hand(known, now)) {
+        if let Some(signed_in) = known.clone().and_then(|known| self.at_hand(known, now)) {
             return Ok(signed_in);
         }
         let (confirming, ours) = self.confirming(id, &known);
@@ -299,21 +299,21 @@ impl Directory {
         match outcome {
             Ok(Confirmed { entry, created }) => {
                 self.logins.note(&entry.login, now);
-                Ok(SignedIn::of(&entry, created && ours, None))
+                Ok(SignedIn::of(entry, created && ours, None))
             }
             Err(failure) => self.stale(known, now).ok_or_else(|| failure.into_answer()),
         }
     }
 
     /// What is known, if that is as good as the store's own. Has it confirmed before it no longer is.
-    fn at_hand(self: &Arc<Self>, known: &Arc<Entry>, now: UnixTime) -> Option<SignedIn> {
+    fn at_hand(self: &Arc<Self>, known: Arc<Entry>, now: UnixTime) -> Option<SignedIn> {
         let age = known.age(now);
         if age == Age::Over {
             return None;
         }
         self.logins.note(&known.login, now);
         if age == Age::Ending {
-            let _in_background = self.confirming(&known.user.clerk_id, &Some(Arc::clone(known)));
+            let _in_background = self.confirming(&known.user.clerk_id, &Some(Arc::clone(&known)));
         }
         Some(SignedIn::of(known, false, None))
     }
@@ -324,7 +324,7 @@ impl Directory {
         let age = now.since(entry.confirmed_at);
         (age <= self.settings.stale).then(|| {
             self.logins.note(&entry.login, now);
-            SignedIn::of(&entry, false, Some(age))
+            SignedIn::of(entry, false, Some(age))
         })
     }
 
