@@ -2,8 +2,11 @@
 
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createVerifier, SettingsError, VerifyError } from "doorward";
+import { Engine } from "./node_modules/doorward/simd/engine.js";
+import { Session } from "./node_modules/doorward/simd/session.js";
 import { code, NOW, ORIGIN, settings, token } from "./support.mjs";
 
 test("what is not a string is refused by code, and the next call works", async () => {
@@ -135,4 +138,17 @@ test("where Node has no hash at once, its stream checks signatures, with the sam
     const expected = at === 0 ? "ok" : "wrong-signature";
     for (const verifier of [quick, streaming]) assert.equal(await code(verifier.verify(text, { now: NOW })), expected, `${at}`);
   }
+});
+
+test("a condition that can't be read is met by nobody, and takes nothing away from the others", () => {
+  const bytes = readFileSync(new URL("./node_modules/doorward/simd/engine_bg.wasm", import.meta.url));
+  const claims = JSON.stringify({ v: 2, o: { id: "org_1", rol: "admin", slg: "acme" }, fva: [1, 1] });
+  const session = new Session(new Engine(() => new WebAssembly.Module(bytes)), { claims });
+  assert.ok(session.has({ role: "admin" }));
+  assert.ok(session.has({ role: "admin", reverification: "strict", feature: undefined }));
+  assert.ok(session.has({ role: "admin", reverification: { level: "first_factor", afterMinutes: 10 } }));
+  const unread = [null, {}, [], "strictt", 5, { level: "first_factor" }, { afterMinutes: 10 }, { level: null, afterMinutes: 10 }];
+  for (const reverification of unread) assert.ok(!session.has({ role: "admin", reverification }), JSON.stringify(reverification));
+  assert.ok(!session.has({ role: "admin", permision: "org:a:b" }));
+  for (const requirement of [undefined, null, {}, { role: null }, { role: undefined }]) assert.ok(!session.has(requirement));
 });

@@ -50,12 +50,18 @@ export class Session {
     return this.#claims;
   }
 
-  /** Whether the session has all that is required: role, permission, feature, plan, reverification. The engine knows. */
+  /**
+   * Whether the session has all that is required: role, permission, feature, plan, reverification. All that is named goes to the
+   * engine, and what it can't read is not met; what is undefined is not asked for.
+   */
   has(requirement) {
-    const { role, permission, feature, plan, reverification } = requirement ?? {};
-    const isPreset = typeof reverification !== "object";
-    const { level, afterMinutes } = (isPreset ? undefined : reverification) ?? {};
-    const asked = { role, permission, feature, plan, level, afterMinutes, reverification: isPreset ? reverification : undefined };
+    const { reverification, ...asked } = requirement ?? {};
+    if (typeof reverification === "object" && reverification !== null) {
+      // Without one of the two it is no condition that can be met.
+      for (const part of ["level", "afterMinutes"]) asked[part] = String(reverification[part]);
+    } else {
+      asked.reverification = reverification;
+    }
     const texts = Object.entries(asked).map(([name, value]) => [name, value === undefined ? undefined : String(value)]);
     return this.#engine.has(pairs([["claims", this.#payload], ...texts]));
   }

@@ -262,8 +262,13 @@ pub(crate) fn has(asked: Pairs<'_>) -> bool {
     requirement(asked).is_some_and(|requirement| Grants::of_accepted(claims).has(&requirement))
 }
 
-/// `None` for a reverification that is not one.
+/// `None` for what can't be read: a condition that was dropped would be met by everybody.
 fn requirement(asked: Pairs<'_>) -> Option<Requirement<'_>> {
+    const KNOWN: [&str; 8] =
+        ["claims", "role", "permission", "feature", "plan", "reverification", "level", "afterMinutes"];
+    if asked.into_iter().any(|(name, _)| KNOWN.iter().all(|known| *known != name)) {
+        return None;
+    }
     let reverification = match (asked.get("reverification"), asked.get("level"), asked.get("afterMinutes")) {
         (None, None, None) => None,
         (Some(preset), None, None) => Some(Reverification::preset(preset)?),
