@@ -14,8 +14,8 @@ use crate::signature::Rsa;
 ///
 /// Taken are a JWKS, a single JWK, and one RSA public key in PEM: as `PUBLIC KEY` (RFC 7468 section 13), as
 /// `RSA PUBLIC KEY` (RFC 8017 appendix A.1.1) or in a `CERTIFICATE`, of which the key alone is looked at, neither its
-/// dates nor its signature. Any of these may have lost its shape on the way: newlines written out as `\n`, all in one
-/// line, CRLF, quotes around it, a byte order mark, no BEGIN and END lines, all of it in base64 once more.
+/// dates nor its signature. Any of these may have lost its shape on the way: all in one line, CRLF, quotes around it, a
+/// byte order mark, no BEGIN and END lines, all of it in base64 once more; PEM may have its newlines written out as `\n`.
 ///
 /// The form is forgiven, the content is not: DER is read strictly, and whatever else stands in the text refuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
