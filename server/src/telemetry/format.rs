@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry, filter};
 
 use super::{BAD, CAREFUL, GOOD};
@@ -68,19 +68,13 @@ where
         event.record(&mut line);
         let Line { mut text, fields } = line;
         text.push_str(&fields);
-        let mut say = |span: &SpanRef<'_, S>| {
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
                 for part in [" {", &fields.fields, "}"] {
                     text.push_str(part);
                 }
             }
-        };
-        match context.parent_span() {
-            // Most lines are of a request alone.
-            Some(span) if span.parent().is_none() => say(&span),
-            Some(span) => span.scope().from_root().for_each(|span| say(&span)),
-            None => {}
         }
         text.push('\n');
         writer.write_str(&text)
