@@ -443,6 +443,7 @@ async fn the_commands_of_the_container_find_everything_in_order() {
     let hand = ByHand::new().await;
     let mut up = hand.up().await;
     up.api.logged("Database connected and initialized").await;
+    up.api.logged("the issuer's keys are new").await;
     let scratch = tempdir().unwrap();
     assert_eq!(up.exec(scratch.path(), &["health"]).await.code, Some(0));
     let token = hand.token("user_ada").await;
