@@ -29,6 +29,7 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 }
 
 /// Eight characters at once, and whether all of them are in the alphabet.
+#[inline(always)]
 fn decode_eight(characters: [u8; 8]) -> ([u8; 6], bool) {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let eight = u64::from_le_bytes(characters);
@@ -46,7 +47,8 @@ fn decode_eight(characters: [u8; 8]) -> ([u8; 6], bool) {
         .wrapping_sub(upper * b'A' as u64 + lower * (b'a' as u64 - 26) + low_line * (b'_' as u64 - 63));
     let twelve_bits = (six_bits & 0x003f_003f_003f_003f) << 6 | six_bits >> 8 & 0x003f_003f_003f_003f;
     let bits = (twelve_bits & 0x0000_0fff_0000_0fff) << 12 | twelve_bits >> 16 & 0x0000_0fff_0000_0fff;
-    ([16, 8, 0, 48, 40, 32].map(|shift| (bits >> shift) as u8), known)
+    let [c, b, a, _, f, e, d, _] = bits.to_le_bytes();
+    ([a, b, c, d, e, f], known)
 }
 
 #[cfg(test)]

@@ -176,16 +176,19 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.take(byte) { Ok(()) } else { Err(self.malformed()) }
     }
@@ -198,6 +201,7 @@ impl<'a> Cursor<'a> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
+    #[inline(always)]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
@@ -325,7 +329,7 @@ pub(crate) struct Text<'a>(&'a str);
 impl<'a> Text<'a> {
     /// The text itself, when nothing in it is escaped.
     pub(crate) fn plain(self) -> Option<&'a str> {
-        if self.0.as_bytes().contains(&b'\\') { None } else { Some(self.0) }
+        if self.0.bytes().any(|byte| byte == b'\\') { None } else { Some(self.0) }
     }
 
     /// The text unescaped, in `room` where it must be; `None` when it does not fit there.
@@ -446,28 +450,30 @@ impl<'a> Value<'a> {
     }
 
     pub(crate) fn text(self) -> Option<Text<'a>> {
-        let inside = self.0.strip_prefix('"')?;
-        inside.strip_suffix('"').map(Text)
+        match self.0.as_bytes() {
+            [b'"', inside @ .., b'"'] => self.0.get(1..=inside.len()).map(Text),
+            _ => None,
+        }
     }
 
     /// The elements of an array; `None` for any other value.
     pub(crate) fn elements(self) -> Option<impl Iterator<Item = Value<'a>>> {
-        let mut inside = self.inside('[')?;
+        let mut inside = self.inside(b'[')?;
         Some(core::iter::from_fn(move || inside.next_value()))
     }
 
     /// The members of an object; `None` for any other value.
     pub(crate) fn members(self) -> Option<impl Iterator<Item = (Text<'a>, Value<'a>)>> {
-        let mut inside = self.inside('{')?;
+        let mut inside = self.inside(b'{')?;
         Some(core::iter::from_fn(move || {
             let name = inside.next_value()?.text()?;
             Some((name, inside.next_value()?))
         }))
     }
 
-    fn inside(self, open: char) -> Option<Inside<'a>> {
-        let text = self.0.strip_prefix(open)?;
-        Some(Inside(Cursor { text, at: 0 }))
+    fn inside(self, open: u8) -> Option<Inside<'a>> {
+        let opens = self.0.as_bytes().first() == Some(&open);
+        opens.then_some(Inside(Cursor { text: self.0, at: 1 }))
     }
 
     /// A number, truncated toward zero, when it lies within ±1e15.
@@ -506,38 +512,52 @@ impl<'a> Inside<'a> {
 /// The whole part of a JSON number, worked out on its digits: `f64` would round, and costs kilobytes in wasm.
 fn truncated(number: &str) -> Option<i64> {
     const MAX_DIGITS: i64 = 15;
-    let (negative, number) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
-    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+    let (negative, mut rest) = signed(number.as_bytes());
+    if !rest.first()?.is_ascii_digit() {
         return None;
     }
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = || whole.bytes().chain(fraction.bytes());
-    let leading_zeros = digits().take_while(|digit| *digit == b'0').count() as i64;
-    if leading_zeros == (whole.len() + fraction.len()) as i64 {
-        return Some(0);
+    // The number is `kept · 10^scale` but for digits that are too many to count.
+    let (mut kept, mut digits, mut scale, mut in_fraction) = (0_i64, 0, 0, false);
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match byte {
+            b'.' => in_fraction = true,
+            b'e' | b'E' => {
+                scale += exponent(rest);
+                break;
+            }
+            digit if digits < MAX_DIGITS => {
+                kept = kept * 10 + i64::from(digit - b'0');
+                digits += i64::from(kept > 0);
+                scale -= i64::from(in_fraction);
+            }
+            _ => scale += i64::from(!in_fraction),
+        }
     }
-    let places = (whole.len() as i64).saturating_add(exponent_of(exponent));
-    if places.saturating_sub(leading_zeros) > MAX_DIGITS {
-        return None;
-    }
-    let places = usize::try_from(places).unwrap_or(0);
-    let magnitude = digits()
-        .chain(core::iter::repeat(b'0'))
-        .take(places)
-        .fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0'));
+    let whole_digits = digits + scale;
+    let magnitude = match 10_i64.pow(scale.unsigned_abs().min(18) as u32) {
+        _ if kept == 0 || whole_digits <= 0 => 0,
+        _ if whole_digits > MAX_DIGITS => return None,
+        power if scale < 0 => kept / power,
+        power => kept * power,
+    };
     Some(if negative { -magnitude } else { magnitude })
 }
 
 /// An exponent's value; one that does not fit is as good as infinite.
-fn exponent_of(text: &str) -> i64 {
+fn exponent(text: &[u8]) -> i64 {
     const MAX: i64 = 1 << 32;
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let magnitude = digits.bytes().fold(0_i64, |n, digit| (n * 10 + i64::from(digit - b'0')).min(MAX));
+    let (negative, digits) = signed(text);
+    let magnitude = digits.iter().fold(0_i64, |n, digit| (n * 10 + i64::from(digit - b'0')).min(MAX));
     if negative { -magnitude } else { magnitude }
+}
+
+fn signed(number: &[u8]) -> (bool, &[u8]) {
+    match number {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, number),
+    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ mod principal;
 mod request;
 mod rsa;
 mod signature;
+mod text;
 mod time;
 mod token;
 mod verdicts;

@@ -9,6 +9,7 @@ use crate::key_error::KeyError;
 use crate::key_set::KeySet;
 use crate::policy::Issuer;
 use crate::signature::Rsa;
+use crate::text;
 
 /// An instance's keys out of a setting or a file, understood.
 ///
@@ -71,7 +72,7 @@ fn parse_text(text: &str) -> Option<Result<KeyMaterial, KeyError>> {
     if text.is_empty() {
         return Some(Err(KeyError::Empty));
     }
-    if text.starts_with(['{', '[']) {
+    if matches!(text.as_bytes(), [b'{' | b'[', ..]) {
         return Some(parse_json(text));
     }
     if let Some((_, kind)) = CLERK_KEYS.into_iter().find(|(prefix, _)| text.starts_with(prefix)) {
@@ -80,7 +81,7 @@ fn parse_text(text: &str) -> Option<Result<KeyMaterial, KeyError>> {
     if OTHER_KEYS.into_iter().any(|prefix| text.starts_with(prefix)) {
         return Some(Err(KeyError::OtherKey { kind: "an OpenSSH public key" }));
     }
-    if text.contains("--") {
+    if text::contains(text, "--") {
         return Some(parse_pem(&written_out(text)).map(KeyMaterial::Modulus));
     }
     None
@@ -91,7 +92,7 @@ fn unwrapped(text: &str) -> &str {
     const QUOTES: [(&str, &str); 5] = [("\"", "\""), ("'", "'"), ("`", "`"), ("“", "”"), ("‘", "’")];
     let mut inner = text;
     loop {
-        let trimmed = inner.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let trimmed = text::trimmed(inner, |c| c.is_whitespace() || c == '\u{feff}');
         let unquoted =
             QUOTES.into_iter().find_map(|(open, close)| trimmed.strip_prefix(open)?.strip_suffix(close));
         match unquoted {
@@ -104,15 +105,20 @@ fn unwrapped(text: &str) -> &str {
 /// With newlines where they were written out: backslashes, one or several, before `n`, `r`, the end of a line or that
 /// of the text. Neither base64 nor a label has any.
 fn written_out(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
+    if !text.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
+    while let Some((before, after)) = text::split_once(rest, b'\\') {
         out.push_str(before);
-        let escaped = after.trim_start_matches('\\');
-        let newline = escaped.strip_prefix(['n', 'r', '\n', '\r']).or(escaped.is_empty().then_some(""));
+        let slashes = after.bytes().take_while(|byte| *byte == b'\\').count();
+        let escaped = after.get(slashes..).unwrap_or_default();
+        let newline = match escaped.as_bytes() {
+            [] => Some(""),
+            [b'n' | b'r' | b'\n' | b'\r', ..] => escaped.get(1..),
+            _ => None,
+        };
         out.push(if newline.is_some() { '\n' } else { '\\' });
         rest = newline.unwrap_or(escaped);
     }
@@ -123,9 +129,22 @@ fn written_out(text: &str) -> Cow<'_, str> {
 fn parse_json(text: &str) -> Result<KeyMaterial, KeyError> {
     match parse_keys(text) {
         // Quotes that were escaped, since the JSON was put into a string once more.
-        Err(KeyError::NotAJwks { at: 1.. }) => parse_keys(&text.replace("\\\"", "\"")),
+        Err(KeyError::NotAJwks { at: 1.. }) => parse_keys(&unescaped_quotes(text)),
         parsed => parsed,
     }
+}
+
+/// With `\"` read as `"`.
+fn unescaped_quotes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = text::split_once_at(rest, "\\\"") {
+        out.push_str(before);
+        out.push('"');
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn parse_keys(text: &str) -> Result<KeyMaterial, KeyError> {
@@ -133,7 +152,7 @@ fn parse_keys(text: &str) -> Result<KeyMaterial, KeyError> {
         // An object, but without a list `keys`: a JWK that stands alone.
         Err(KeyError::NotAJwks { at: 0 }) => {
             Jwk::parse(text.as_bytes())?;
-            Jwks::parse(format!(r#"{{"keys":[{text}]}}"#).as_bytes())?
+            Jwks::parse([r#"{"keys":["#, text, "]}"].concat().as_bytes())?
         }
         parsed => parsed?,
     };
@@ -151,19 +170,20 @@ fn parse_pem(text: &str) -> Result<Vec<u8>, KeyError> {
     const DASHES: &str = "-----";
     let armour = |wrong| KeyError::PemArmour { wrong };
     // Before all else, whatever shape the rest is in.
-    if text.contains("PRIVATE KEY") {
+    if text::contains(text, "PRIVATE KEY") {
         return Err(KeyError::PrivateKey { kind: "a private key in PEM" });
     }
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(|| armour("no line `-----BEGIN …-----`"))?;
-    let (label, rest) =
-        rest.split_once(DASHES).ok_or_else(|| armour("the BEGIN line ends without its five dashes"))?;
+    let (before, rest) =
+        text::split_once_at(text, BEGIN).ok_or_else(|| armour("no line `-----BEGIN …-----`"))?;
+    let (label, rest) = text::split_once_at(rest, DASHES)
+        .ok_or_else(|| armour("the BEGIN line ends without its five dashes"))?;
     if !matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY" | "CERTIFICATE" | "X509 CERTIFICATE") {
         return Err(KeyError::PemLabel { label: Excerpt::of(label) });
     }
-    if !before.trim().is_empty() {
+    if !text::trim(before).is_empty() {
         return Err(armour("there is text before the BEGIN line: take it away"));
     }
-    let (body, rest) = rest.split_once(END).ok_or_else(|| {
+    let (body, rest) = text::split_once_at(rest, END).ok_or_else(|| {
         armour(
             "the END line is missing: was the value cut at its first newline? write it in one line, with \\n",
         )
@@ -172,10 +192,10 @@ fn parse_pem(text: &str) -> Result<Vec<u8>, KeyError> {
         .strip_prefix(label)
         .and_then(|rest| rest.strip_prefix(DASHES))
         .ok_or_else(|| armour("the END line does not match the BEGIN line"))?;
-    if after.contains(BEGIN) {
+    if text::contains(after, BEGIN) {
         return Err(armour("there is more than one block: keep the one of the instance's key"));
     }
-    if !after.trim().is_empty() {
+    if !text::trim(after).is_empty() {
         return Err(armour("there is text after the END line: take it away"));
     }
     let der = base64::decode(body).map_err(|at| KeyError::NotBase64 { understood: "PEM", at })?;

@@ -1,5 +1,7 @@
 //! Features, plans and permissions as a session token packs them (Clerk, "Session token claims", version 2).
 
+use crate::text;
+
 /// A feature or a plan, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scoped {
@@ -15,7 +17,7 @@ impl Scoped {
     /// The comma list `<scope>:<slug>` with the scopes `o`, `u`, `uo` and `ou`. An element of another form gives
     /// nothing.
     pub(crate) fn list(packed: &str) -> Vec<Scoped> {
-        packed.split(',').filter_map(Scoped::of).collect()
+        text::split(packed, b',').filter_map(Scoped::of).collect()
     }
 
     fn of(element: &str) -> Option<Scoped> {
@@ -26,7 +28,7 @@ impl Scoped {
 
 /// An element's name, and whether an organization and a user have it.
 fn slug_and_scope(element: &str) -> Option<(&str, [bool; 2])> {
-    let (scope, slug) = element.trim().split_once(':')?;
+    let (scope, slug) = text::split_once(text::trim(element), b':')?;
     let scope = match scope {
         "o" => [true, false],
         "u" => [false, true],
@@ -38,7 +40,7 @@ fn slug_and_scope(element: &str) -> Option<(&str, [bool; 2])> {
 
 /// Whether `asked` is among them. `org:`, `o:`, `organization:`, `user:` or `u:` before it say whose it must be.
 pub(crate) fn includes(held: &[Scoped], asked: &str) -> bool {
-    let (scope, slug) = asked.split_once(':').unwrap_or(("", asked));
+    let (scope, slug) = text::split_once(asked, b':').unwrap_or(("", asked));
     held.iter().filter(|one| one.slug == slug).any(|one| match scope {
         "" => one.organization || one.user,
         "org" | "o" | "organization" => one.organization,
@@ -73,10 +75,10 @@ pub(crate) struct Granted {
 /// is granted.
 pub(crate) fn granted(features: &str, names: &str, masks: &str) -> Granted {
     let mut granted = Granted { permissions: Vec::new(), disputed: false };
-    let names: Vec<&str> = names.split(',').map(str::trim).collect();
-    let masks: Vec<Mask> = masks.split(',').map(|mask| Mask::of(mask.trim())).collect();
+    let names: Vec<&str> = text::split(names, b',').map(text::trim).collect();
+    let masks: Vec<Mask> = text::split(masks, b',').map(|mask| Mask::of(text::trim(mask))).collect();
     let mut among_organizations = 0;
-    for (position, element) in features.split(',').enumerate() {
+    for (position, element) in text::split(features, b',').enumerate() {
         let Some((feature, [true, _])) = slug_and_scope(element) else { continue };
         let readings = [masks.get(among_organizations), masks.get(position)];
         among_organizations += 1;

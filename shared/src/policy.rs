@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base64;
 use crate::key_set::KeyId;
 use crate::signature::Algorithm;
+use crate::text;
 
 /// The longest life that a token may have. Clerk's default is a minute, a template may ask for more.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(3600);
@@ -69,11 +70,12 @@ impl Issuer {
     /// [`PolicyError::Issuer`].
     pub fn parse(text: &str) -> Result<Issuer, PolicyError> {
         let wrong = || PolicyError::Issuer(text.to_owned());
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (scheme, rest) = text::split_once_at(text, "://").ok_or_else(wrong)?;
+        let authority = text::split(rest, b'/').next().unwrap_or_default();
+        let path = rest.get(authority.len()..).unwrap_or_default();
         let scheme_fits = scheme == "https" || (scheme == "http" && is_loopback(authority));
         let path_fits = path.is_empty()
-            || (!path.ends_with('/') && !path.contains("//") && path.bytes().all(is_path_byte));
+            || (!path.ends_with("/") && !text::contains(path, "//") && path.bytes().all(is_path_byte));
         if scheme_fits && is_authority(authority) && path_fits {
             Ok(Issuer(Arc::from(text)))
         } else {
@@ -88,13 +90,13 @@ impl Issuer {
 
     /// Host and port, without scheme and path.
     pub fn host(&self) -> &str {
-        let rest = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
-        rest.split('/').next().unwrap_or(rest)
+        let rest = text::split_once_at(&self.0, "://").map_or(&*self.0, |(_, rest)| rest);
+        text::split(rest, b'/').next().unwrap_or(rest)
     }
 
     /// Where the instance publishes its keys, for anyone to read (Clerk, "Manual JWT verification").
     pub fn jwks_url(&self) -> String {
-        format!("{}/.well-known/jwks.json", self.0)
+        [&*self.0, "/.well-known/jwks.json"].concat()
     }
 }
 
@@ -122,7 +124,7 @@ impl PublishableKey {
     ///
     /// [`PolicyError::PublishableKey`].
     pub fn parse(text: &str) -> Result<PublishableKey, PolicyError> {
-        let text = text.trim();
+        let text = text::trim(text);
         let shown: String = text.chars().take(8).collect();
         let error = |wrong| PolicyError::PublishableKey { shown: shown.clone(), wrong };
         if text.starts_with("sk_") {
@@ -135,13 +137,13 @@ impl PublishableKey {
         };
         let decoded = decode_host(encoded).ok_or_else(|| error("what follows is not base64"))?;
         let host = decoded
-            .strip_suffix('$')
+            .strip_suffix("$")
             .ok_or_else(|| error("the host in it does not end with $: was it cut?"))?;
-        if !host.contains('.') || !is_authority(host) {
+        if !host.bytes().any(|byte| byte == b'.') || !is_authority(host) {
             return Err(error("it names no host"));
         }
         let scheme = if !is_live && is_loopback(host) { "http" } else { "https" };
-        let issuer = Issuer::parse(&format!("{scheme}://{host}")).map_err(|_| error("it names no host"))?;
+        let issuer = Issuer::parse(&[scheme, "://", host].concat()).map_err(|_| error("it names no host"))?;
         Ok(PublishableKey { text: text.to_owned(), issuer, is_live })
     }
 
@@ -178,8 +180,8 @@ impl PublishableKey {
 
 /// Standard base64 in one piece, with or without padding, however much of it there is.
 fn decode_host(encoded: &str) -> Option<String> {
-    let unpadded = encoded.strip_suffix("==").or(encoded.strip_suffix('=')).unwrap_or(encoded);
-    if unpadded.contains(|c: char| c.is_ascii_whitespace() || c == '=') {
+    let unpadded = encoded.strip_suffix("==").or(encoded.strip_suffix("=")).unwrap_or(encoded);
+    if unpadded.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'=') {
         return None;
     }
     String::from_utf8(base64::decode(unpadded).ok()?).ok()
@@ -188,21 +190,21 @@ fn decode_host(encoded: &str) -> Option<String> {
 /// Host and optional port, in lower case.
 fn is_authority(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix("[::1]") {
-        return rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return rest.is_empty() || rest.strip_prefix(":").is_some_and(is_port);
     }
-    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let (host, port) = text::split_once(text, b':').map_or((text, None), |(host, port)| (host, Some(port)));
     is_host(host) && port.is_none_or(is_port)
 }
 
 fn is_host(host: &str) -> bool {
-    host.len() <= 253 && host.split('.').all(is_label)
+    host.len() <= 253 && text::split(host, b'.').all(is_label)
 }
 
 /// A DNS label in lower case (RFC 1035 section 2.3.1, with digits first as RFC 1123 section 2.1 allows).
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+        && !label.starts_with("-")
+        && !label.ends_with("-")
         && label.bytes().all(|byte| is_label_byte(byte) || byte == b'_')
 }
 
@@ -211,8 +213,7 @@ fn is_label_byte(byte: u8) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
-    // Numbers are parsed with a plus sign and zeros before them, too.
-    port.starts_with(|c: char| ('1'..='9').contains(&c)) && port.parse::<u16>().is_ok()
+    !port.starts_with("0") && decimal(port).is_some_and(|port| (1..=0xffff).contains(&port))
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -224,8 +225,25 @@ fn is_loopback(authority: &str) -> bool {
     if authority == "[::1]" || authority.starts_with("[::1]:") {
         return true;
     }
-    let host = authority.split(':').next().unwrap_or_default();
-    host == "localhost" || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    let host = text::split(authority, b':').next().unwrap_or_default();
+    host == "localhost" || is_loopback_address(host)
+}
+
+/// 127.0.0.0/8 in four numbers without zeros before them.
+fn is_loopback_address(host: &str) -> bool {
+    let is_number = |part: &str| {
+        decimal(part).is_some_and(|number| number <= 0xff) && (part == "0" || !part.starts_with("0"))
+    };
+    let mut parts = text::split(host, b'.');
+    parts.next() == Some("127")
+        && parts.by_ref().take(3).filter(|part| is_number(part)).count() == 3
+        && parts.next().is_none()
+}
+
+/// A number of one to five digits.
+fn decimal(text: &str) -> Option<u32> {
+    let is_one = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| text.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }
 
 /// An origin (RFC 6454 section 6.1), or a pattern of one with a single `*` inside one DNS label of its host.
@@ -255,12 +273,12 @@ impl OriginPattern {
 
     /// Whether this is one origin rather than a pattern.
     pub fn is_exact(&self) -> bool {
-        !self.0.contains('*')
+        !self.0.bytes().any(|byte| byte == b'*')
     }
 
     /// Whether `origin` is meant.
     pub fn matches(&self, origin: &str) -> bool {
-        let Some((before, after)) = self.0.split_once('*') else {
+        let Some((before, after)) = text::split_once(&self.0, b'*') else {
             return self.0 == origin;
         };
         origin
@@ -271,35 +289,38 @@ impl OriginPattern {
 }
 
 fn origin_fault(text: &str) -> Option<&'static str> {
-    let Some((scheme, authority)) = text.split_once("://") else {
+    let Some((scheme, authority)) = text::split_once_at(text, "://") else {
         return Some("the scheme is missing: write https:// before it");
     };
-    let starts_well = scheme.starts_with(|c: char| c.is_ascii_lowercase());
+    let starts_well = scheme.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Some("browsers send origins in lower case: write it so");
     }
     if !starts_well || !scheme.bytes().all(|byte| is_label_byte(byte) || byte == b'+' || byte == b'.') {
         return Some("the scheme is not one");
     }
-    if authority.contains(['/', '?', '#', '@']) {
+    if authority.bytes().any(|byte| b"/?#@".contains(&byte)) {
         return Some("an origin ends after host and port: take away the slash and what follows");
     }
     if (scheme == "https" && authority.ends_with(":443")) || (scheme == "http" && authority.ends_with(":80"))
     {
         return Some("browsers leave the default port out: take it away");
     }
-    if authority.matches('*').count() > 1 {
+    let stars = authority.bytes().filter(|byte| *byte == b'*').count();
+    if stars > 1 {
         return Some("one * is taken, inside one label of the host");
     }
-    let host = authority.split(':').next().unwrap_or_default();
-    if authority.contains('*') {
-        let mut labels = host.split('.').rev();
-        let in_registrable_part = labels.by_ref().take(2).any(|label| label.contains('*'));
-        if in_registrable_part || !host.contains('*') {
+    let host = text::split(authority, b':').next().unwrap_or_default();
+    if stars > 0 {
+        let labels_after =
+            text::split_once(host, b'*').map(|(_, after)| text::split(after, b'.').count() - 1);
+        if labels_after.is_none_or(|labels| labels < 2) {
             return Some("the * must stand in a label before the domain, as in https://app-*.example.com");
         }
     }
-    if is_authority(&authority.replace('*', "x")) { None } else { Some("the host or the port is not one") }
+    let (before, after) = text::split_once(authority, b'*').unwrap_or((authority, ""));
+    let filled = [before, if stars > 0 { "x" } else { "" }, after].concat();
+    if is_authority(&filled) { None } else { Some("the host or the port is not one") }
 }
 
 /// Which origins' tokens are accepted: `azp` (OpenID Connect Core section 2), the origin that a token was made for.

@@ -4,6 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use crate::error::VerifyError;
+use crate::text;
 use crate::token::check_presented;
 
 use self::cookies::{HANDSHAKE, HANDSHAKE_NONCE, SESSION, cookies, percent_decoded};
@@ -101,10 +102,11 @@ impl<'r> Request<'r> {
     pub fn is_handshake(&self) -> bool {
         const PARAMETERS: [&str; 5] =
             [HANDSHAKE, HANDSHAKE_NONCE, "__clerk_db_jwt", "__clerk_synced", "__clerk_redirect_url"];
-        let mut names = self.query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+        let names =
+            text::split(self.query, b'&').map(|pair| text::split(pair, b'=').next().unwrap_or_default());
         self.is_clerk_proxy()
             || self.cookie(HANDSHAKE).or(self.cookie(HANDSHAKE_NONCE)).is_some()
-            || names.any(|name| PARAMETERS.contains(&&*percent_decoded(name)))
+            || names.map(percent_decoded).any(|name| PARAMETERS.contains(&&*name))
     }
 
     /// Whether a page is asked for, rather than data by a script: what Clerk takes for eligible for a handshake. A
@@ -125,7 +127,8 @@ impl<'r> Request<'r> {
     /// differently.
     fn is_clerk_proxy(&self) -> bool {
         let below = self.path.strip_prefix("/__clerk");
-        let is_plain = !self.path.contains("..") && !self.path.contains(['%', '\\']);
+        let is_plain =
+            !text::contains(self.path, "..") && !self.path.bytes().any(|byte| matches!(byte, b'%' | b'\\'));
         is_plain && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
     }
 
@@ -163,10 +166,10 @@ impl<'r> Header<'r> {
     fn bearer(self) -> Result<Option<&'r str>, VerifyError> {
         let value = match self {
             Header::Absent => return Ok(None),
-            Header::Once(value) => value.trim_matches([' ', '\t']),
+            Header::Once(value) => text::trim_blanks(value),
             Header::Repeated => return Err(VerifyError::AuthorizationMalformed),
         };
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        let (scheme, token) = text::split_once(value, b' ').unwrap_or((value, ""));
         if !value.is_empty() && !scheme.eq_ignore_ascii_case("Bearer") {
             return Err(without_scheme(value));
         }
@@ -175,7 +178,7 @@ impl<'r> Header<'r> {
         // That none of its bytes could be part of such a character is seen many at a time.
         let is_plain =
             token.bytes().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (byte != b','));
-        if !is_plain && token.contains(is_odd) {
+        if !is_plain && token.chars().any(is_odd) {
             return Err(VerifyError::AuthorizationMalformed);
         }
         check_presented(token).map(|()| Some(token))
@@ -192,13 +195,15 @@ fn without_scheme(value: &str) -> VerifyError {
 
 /// The path and the query of a URL, absolute or not.
 fn path_and_query(url: &str) -> (&str, &str) {
-    let url = url.split('#').next().unwrap_or_default();
-    let (before, query) = url.split_once('?').unwrap_or((url, ""));
-    if before.starts_with('/') {
+    let url = text::split(url, b'#').next().unwrap_or_default();
+    let (before, query) = text::split_once(url, b'?').unwrap_or((url, ""));
+    if before.as_bytes().first() == Some(&b'/') {
         return (before, query);
     }
-    let path = match before.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+    let path = match text::split_once_at(before, "://") {
+        Some((_, rest)) => {
+            rest.bytes().position(|byte| byte == b'/').and_then(|at| rest.get(at..)).unwrap_or("/")
+        }
         None => before,
     };
     (path, query)

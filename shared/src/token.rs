@@ -3,6 +3,7 @@
 use crate::base64url;
 use crate::error::{Part, VerifyError};
 use crate::json::{self, JsonError, NameMark, Text, Value};
+use crate::text;
 
 /// The longest token that is looked at, in bytes. A cookie holds 4 KiB; a token in a header may be longer.
 pub const MAX_TOKEN_BYTES: usize = 32 * 1024;
@@ -152,7 +153,7 @@ pub(crate) fn check_presented(text: &str) -> Result<(), VerifyError> {
 }
 
 fn split(text: &str) -> Result<[&[u8]; 3], VerifyError> {
-    let mut parts = text.splitn(6, '.').map(str::as_bytes);
+    let mut parts = text::split(text, b'.').map(str::as_bytes);
     let [a, b, c, d, e, f] = core::array::from_fn(|_| parts.next());
     match (a, b, c) {
         _ if e.is_some() && f.is_none() => Err(VerifyError::EncryptedToken),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::claims;
 use crate::json::Value;
 use crate::policy::{Policy, PublishableKey};
+use crate::text;
 use crate::time::UnixTime;
 use crate::token::{TokenBuffer, UnverifiedToken};
 
@@ -18,18 +19,18 @@ const CLIENT_UAT: &str = "__client_uat";
 /// The cookies of one header that a decision is made from (RFC 6265 section 4.2). Split first and decoded then: the
 /// other way round, an encoded `;` would make cookies.
 pub(super) fn cookies(header: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
-    let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    let pairs = text::split(header, b';').filter_map(|pair| text::split_once(pair, b'='));
     pairs.filter_map(|(name, value)| {
-        let (name, value) = (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']));
+        let (name, value) = (text::trim_blanks(name), text::trim_blanks(value));
         let is_needed = [SESSION, CLIENT_UAT, HANDSHAKE].iter().any(|needed| name.starts_with(needed));
-        let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        let unquoted = value.strip_prefix("\"").and_then(|value| value.strip_suffix("\"")).unwrap_or(value);
         is_needed.then(|| (name, percent_decoded(unquoted)))
     })
 }
 
 /// The text with its percent signs decoded (RFC 3986 section 2.1); as it is where they are not well formed.
 pub(super) fn percent_decoded(text: &str) -> Cow<'_, str> {
-    let mut pieces = text.split('%');
+    let mut pieces = text::split(text, b'%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     if bytes.len() == text.len() {
         return Cow::Borrowed(text);
