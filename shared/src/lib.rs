@@ -62,7 +62,6 @@ mod policy;
 mod principal;
 mod request;
 mod rsa;
-mod sha1;
 mod signature;
 mod text;
 mod time;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::base64;
 use crate::key_set::KeyId;
-use crate::sha1;
 use crate::signature::Algorithm;
 use crate::text;
 
@@ -171,9 +170,10 @@ impl PublishableKey {
     /// What the names of this instance's cookies end with: eight characters of the SHA-1 of the key's text, in
     /// base64 with `-` and `_` (@clerk/shared, `getCookieSuffix`).
     pub fn cookie_suffix(&self) -> String {
+        use sha1::Digest;
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let [first, second, ..] = sha1::digest(self.text.as_bytes()).map(u64::from);
-        let bits = first << 16 | second >> 16;
+        let digest = sha1::Sha1::digest(self.text.as_bytes());
+        let bits = digest.iter().take(6).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         (0..8).rev().map(|i| char::from(ALPHABET[(bits >> (6 * i) & 63) as usize])).collect()
     }
 }
