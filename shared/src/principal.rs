@@ -1,8 +1,7 @@
 //! `Principal`: who a verified token stands for. `Grants`: what that token grants them.
 
-use std::sync::OnceLock;
-
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::json::Value;
 use crate::key_set::KeyId;
