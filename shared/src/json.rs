@@ -476,14 +476,14 @@ impl<'a> Value<'a> {
         opens.then_some(Inside(Cursor { text: self.0, at: 1 }))
     }
 
-    /// A number, truncated toward zero, when it lies within ±1e15.
-    pub(crate) fn integer(self) -> Option<i64> {
+    /// A number, truncated toward zero, when it lies within ±1e15, and whether that is all of it.
+    pub(crate) fn integer(self) -> Option<(i64, bool)> {
         truncated(self.0)
     }
 
     /// A time in seconds from 0 to 8.64e12: a fraction is truncated, as Clerk does.
     pub(crate) fn seconds(self) -> Option<u64> {
-        u64::try_from(truncated(self.0)?).ok().filter(|secs| *secs <= MAX_UNIX_SECS)
+        u64::try_from(truncated(self.0)?.0).ok().filter(|secs| *secs <= MAX_UNIX_SECS)
     }
 }
 
@@ -509,15 +509,16 @@ impl<'a> Inside<'a> {
     }
 }
 
-/// The whole part of a JSON number, worked out on its digits: `f64` would round, and costs kilobytes in wasm.
-fn truncated(number: &str) -> Option<i64> {
+/// The whole part of a JSON number, and whether nothing but zeros follows it, worked out on its digits: `f64` would
+/// round, and costs kilobytes in wasm.
+fn truncated(number: &str) -> Option<(i64, bool)> {
     const MAX_DIGITS: i64 = 15;
     let (negative, mut rest) = signed(number.as_bytes());
     if !rest.first()?.is_ascii_digit() {
         return None;
     }
     // The number is `kept · 10^scale` but for digits that are too many to count.
-    let (mut kept, mut digits, mut scale, mut in_fraction) = (0_i64, 0, 0, false);
+    let (mut kept, mut digits, mut scale, mut in_fraction, mut is_whole) = (0_i64, 0, 0, false, true);
     while let [byte, after @ ..] = rest {
         rest = after;
         match byte {
@@ -531,17 +532,22 @@ fn truncated(number: &str) -> Option<i64> {
                 digits += i64::from(kept > 0);
                 scale -= i64::from(in_fraction);
             }
-            _ => scale += i64::from(!in_fraction),
+            digit => {
+                is_whole &= *digit == b'0';
+                scale += i64::from(!in_fraction);
+            }
         }
     }
-    let whole_digits = digits + scale;
     let magnitude = match 10_i64.pow(scale.unsigned_abs().min(18) as u32) {
-        _ if kept == 0 || whole_digits <= 0 => 0,
-        _ if whole_digits > MAX_DIGITS => return None,
-        power if scale < 0 => kept / power,
+        _ if kept == 0 => 0,
+        _ if digits + scale > MAX_DIGITS => return None,
+        power if scale < 0 => {
+            is_whole &= kept % power == 0;
+            kept / power
+        }
         power => kept * power,
     };
-    Some(if negative { -magnitude } else { magnitude })
+    Some((if negative { -magnitude } else { magnitude }, is_whole))
 }
 
 /// An exponent's value; one that does not fit is as good as infinite.
@@ -756,31 +762,37 @@ mod tests {
     #[test]
     fn numbers_are_truncated_on_their_digits() {
         for (number, whole) in [
-            ("0", Some(0)),
-            ("-0", Some(0)),
-            ("1700000000", Some(1_700_000_000)),
-            ("1700000000.999", Some(1_700_000_000)),
-            ("1.7e9", Some(1_700_000_000)),
-            ("17000000000e-1", Some(1_700_000_000)),
-            ("-0.5", Some(0)),
-            ("-1", Some(-1)),
+            ("0", Some((0, true))),
+            ("-0", Some((0, true))),
+            ("1700000000", Some((1_700_000_000, true))),
+            ("1700000000.999", Some((1_700_000_000, false))),
+            ("1700000000.000", Some((1_700_000_000, true))),
+            ("1.7e9", Some((1_700_000_000, true))),
+            ("17000000000e-1", Some((1_700_000_000, true))),
+            ("17000000001e-1", Some((1_700_000_000, false))),
+            ("-0.5", Some((0, false))),
+            ("-1", Some((-1, true))),
+            ("-1.0", Some((-1, true))),
+            ("-10e-1", Some((-1, true))),
+            ("-1.9", Some((-1, false))),
+            ("-1.000000000000000000001", Some((-1, false))),
             ("1e400", None),
-            ("1e-400", Some(0)),
+            ("1e-400", Some((0, false))),
             ("1e99999999999999999999", None),
-            ("0e99999999999999999999", Some(0)),
-            ("0.000000012e17", Some(1_200_000_000)),
+            ("0e99999999999999999999", Some((0, true))),
+            ("0.000000012e17", Some((1_200_000_000, true))),
             ("1e20", None),
-            ("999999999999999", Some(999_999_999_999_999)),
-            ("-999999999999999.9", Some(-999_999_999_999_999)),
+            ("999999999999999", Some((999_999_999_999_999, true))),
+            ("-999999999999999.9", Some((-999_999_999_999_999, false))),
             ("1000000000000000", None),
-            ("1e14", Some(100_000_000_000_000)),
-            ("1E+14", Some(100_000_000_000_000)),
+            ("1e14", Some((100_000_000_000_000, true))),
+            ("1E+14", Some((100_000_000_000_000, true))),
             ("1e15", None),
-            ("0.00123e17", Some(123_000_000_000_000)),
-            ("123456e-3", Some(123)),
-            ("123456e-12", Some(0)),
-            ("123456.78e1", Some(1_234_567)),
-            ("0.0", Some(0)),
+            ("0.00123e17", Some((123_000_000_000_000, true))),
+            ("123456e-3", Some((123, false))),
+            ("123456e-12", Some((0, false))),
+            ("123456.78e1", Some((1_234_567, false))),
+            ("0.0", Some((0, true))),
             ("\"1\"", None),
             ("-", None),
             ("true", None),

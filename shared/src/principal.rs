@@ -378,17 +378,24 @@ impl Organization {
 }
 
 impl FactorAges {
-    /// `fva` is two numbers, each -1 or not negative; anything else says nothing.
+    /// `fva` is two ages; anything else says nothing.
     fn of(claims: &UnverifiedClaims<'_>) -> Option<FactorAges> {
-        let mut ages = claims.fva?.elements()?.map(Value::integer);
+        let mut ages = claims.fva?.elements()?.map(FactorAges::age);
         let (Some(first), Some(second), None) = (ages.next(), ages.next(), ages.next()) else {
             return None;
         };
-        let age = |mins: Option<i64>| match mins? {
-            -1 => Some(None),
-            mins => u64::try_from(mins).ok().map(Some),
-        };
-        Some(FactorAges { first_mins: age(first)?, second_mins: age(second)? })
+        Some(FactorAges { first_mins: first?, second_mins: second? })
+    }
+
+    /// The whole minutes of a number that is not negative, or never for -1, in whatever spelling. Of another number below
+    /// zero the fraction is not dropped: that would make an age of -0.5, and never of -1.9.
+    fn age(value: Value<'_>) -> Option<Option<u64>> {
+        match value.integer()? {
+            (-1, true) => Some(None),
+            (0, true) => Some(Some(0)),
+            (mins, _) if !value.raw().starts_with('-') => Some(Some(mins.unsigned_abs())),
+            _ => None,
+        }
     }
 }
 

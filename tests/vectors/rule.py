@@ -138,6 +138,13 @@ class Number:
         size = int(self.digits[: self.point].ljust(self.point, "0"))
         return -size if self.negative else size
 
+    def is_negative(self):
+        """Less than zero: `-0` is not, however it is written."""
+        return self.negative and self.digits != ""
+
+    def is_one_in_size(self):
+        return self.digits.rstrip("0") == "1" and self.point == 1
+
 
 class Scanner:
     """Reads one document from the left; the first offence that it meets is the verdict."""
@@ -664,10 +671,16 @@ def factor_ages(payload):
     ages = payload.get("fva")
     if not (isinstance(ages, list) and len(ages) == 2 and all(isinstance(age, Number) for age in ages)):
         return None
-    whole = [age.truncated() for age in ages]
-    if any(age is None or age < -1 for age in whole):
-        return None
-    return whole
+    minutes = [age_in_minutes(age) for age in ages]
+    return None if None in minutes else minutes
+
+
+def age_in_minutes(number):
+    """-1 for never. Any other number below zero is no age, and one of 1e15 minutes and more is beyond every clock."""
+    if number.is_negative():
+        return -1 if number.is_one_in_size() else None
+    minutes = number.truncated()
+    return minutes if minutes is not None and minutes < 10**15 else None
 
 
 # What a principal may do: `has()`

@@ -64,6 +64,12 @@ def reverification(f):
         checks = [({"reverification": preset}, False) for preset in ("strict", "strict_mfa", "moderate", "lax")]
         checks += [({"reverification": {"level": level, "afterMinutes": 100000}}, False) for level in LEVELS]
         f.token(f"ages-{name}", "without two ages nothing was confirmed", token(body=claims(fva=fva)), checks=checks)
+    for name, fva in {"minus-half": [-0.5, -0.5], "minus-almost-two": [0, -1.9], "minus-tenth": [-0.1, 0], "1e15": [0, 1e15]}.items():
+        checks = [({"reverification": preset}, False) for preset in ("strict", "strict_mfa", "moderate", "lax")]
+        checks += [({"reverification": {"level": level, "afterMinutes": 100000}}, False) for level in LEVELS]
+        f.token(f"ages-{name}", "a number that is no age confirms nothing, and the one beside it neither", token(body=claims(fva=fva)), checks=checks)
+    halves = [({"reverification": {"level": level, "afterMinutes": limit}}, limit > 9) for level in LEVELS for limit in (9, 10)]
+    f.token("ages-fraction", "an age of nine minutes and some seconds is below ten, and not below nine", token(body=claims(fva=[9.9, 9.1])), checks=halves)
     zero = [({"reverification": {"level": level, "afterMinutes": 0}}, False) for level in LEVELS] + [({"reverification": {"level": level, "afterMinutes": 1}}, True) for level in LEVELS]
     f.token("ages-limit-zero", "no age is below zero", token(body=claims(fva=[0, 0])), checks=zero)
 

@@ -132,8 +132,12 @@ def features(f):
 def ages(f):
     for name, value in {"both": [3, 7], "no-second": [3, -1], "no-first": [-1, 7], "neither": [-1, -1], "zero": [0, 0], "large": [100000, 525600]}.items():
         f.token(f"ages-{name}", "minutes since each factor was verified; -1 for never", token(body=claims(fva=value)), factor_ages=value)
-    for name, raw in {"null": "null", "empty": "[]", "one": "[1]", "three": "[1,2,3]", "strings": '["1","2"]', "null-inside": "[1,null]", "minus-two": "[1,-2]", "minus-far": "[-1,-100]", "string": '"1,2"', "object": '{"0":1,"1":2}', "number": "1", "nested": "[[1,2]]", "booleans": "[true,false]", "beyond": "[1,1e30]"}.items():
-        f.token(f"ages-{name}", "what is not two numbers, each -1 or not negative, says nothing", token(body=with_member(claims(fva=ABSENT), "fva", raw)), factor_ages=None)
+    for name, raw in {"null": "null", "empty": "[]", "one": "[1]", "three": "[1,2,3]", "strings": '["1","2"]', "null-inside": "[1,null]", "minus-two": "[1,-2]", "minus-far": "[-1,-100]", "string": '"1,2"', "object": '{"0":1,"1":2}', "number": "1", "nested": "[[1,2]]", "booleans": "[true,false]", "beyond": "[1,1e30]", "minus-half": "[-0.5,-0.5]", "minus-half-first": "[-0.5,0]", "minus-nearly-one": "[-0.999999999999999999999,0]", "minus-more-than-one": "[0,-1.9]", "minus-hardly-more-than-one": "[0,-1.000000000000000000001]", "minus-tenth": "[-1e-1,0]", "minus-hardly-anything": "[-1e-400,0]", "minus-ten": "[0,-1e1]", "minus-far-beyond": "[0,-1e30]", "1e15": "[0,1e15]", "1e15-in-digits": "[0,1000000000000000]", "1e20": "[100000000000000000000,0]", "beyond-any-exponent": "[1e99999999999999999999,0]"}.items():
+        f.token(f"ages-{name}", "what is not two numbers, each -1 or not negative and below 1e15, says nothing", token(body=with_member(claims(fva=ABSENT), "fva", raw)), factor_ages=None)
+    for name, (raw, value) in {"minus-one-point-zero": ("[-1.0,-1.000]", [-1, -1]), "minus-one-by-exponent": ("[-1e0,-1E+0]", [-1, -1]), "minus-one-shifted": ("[-0.1e1,-10e-1]", [-1, -1]), "minus-one-of-many-zeros": ("[0,-100000000000000000000000e-23]", [0, -1]), "minus-zero": ("[-0,-0.0]", [0, 0]), "minus-zero-by-exponent": ("[-0e5,-0.00e-99999999999999999999]", [0, 0])}.items():
+        f.token(f"ages-{name}", "-1 is the number, however it is written, and -0 is 0", token(body=with_member(claims(fva=ABSENT), "fva", raw)), factor_ages=value)
+    for name, (raw, value) in {"half": ("[0.5,0.999999]", [0, 0]), "fraction": ("[9.99,10.01]", [9, 10]), "by-exponent": ("[1e1,1.5E+2]", [10, 150]), "hardly-anything": ("[1e-400,1]", [0, 1]), "largest": ("[999999999999999.9,0]", [999_999_999_999_999, 0])}.items():
+        f.token(f"ages-{name}", "a fraction of a minute is not counted", token(body=with_member(claims(fva=ABSENT), "fva", raw)), factor_ages=value)
 
 
 def custom(f):
