@@ -340,14 +340,12 @@ impl Organization {
     }
 
     fn of_version_1(claims: &UnverifiedClaims<'_>) -> Option<Organization> {
-        let listed = claims.org_permissions.and_then(Value::elements);
+        let listed = claims.org_permissions.and_then(Value::elements).into_iter().flatten();
         Some(Organization {
             id: owned(claims.org_id)?,
             slug: owned(claims.org_slug),
             role: text(claims.org_role).map(|role| permissions::with_prefix(&role)),
-            permissions: listed
-                .map(|list| list.filter_map(Value::text).map(String::from).collect())
-                .unwrap_or_default(),
+            permissions: listed.filter_map(|permission| owned(Some(permission))).collect(),
             permissions_disputed: false,
         })
     }

@@ -647,24 +647,27 @@ def scoped(payload, claim):
 
 
 def unpacked_permissions(payload):
-    """Clerk's decoders number the masks in two ways. Only what both grant is granted, and that they differ is said."""
+    """Clerk's decoders number the masks in two ways. What both grant by the same element of `fea` is granted, and that they
+    differ is said."""
     org, pairs = payload["o"], elements(payload, "fea")
     if not (isinstance(org.get("per"), str) and isinstance(org.get("fpm"), str)):
         return [], False
     names = [name.strip() for name in org["per"].split(",")]
     masks = [mask.strip() for mask in org["fpm"].split(",")]
 
-    def granted(features):
-        for (scope, slug), mask in zip(features, masks):
-            if "o" in scope and re.fullmatch(r"[0-9]+", mask):
-                for bit, name in enumerate(names):
-                    if name and int(mask) >> bit & 1:
-                        yield f"org:{slug}:{name}"
+    def allows(index, bit):
+        return index < len(masks) and re.fullmatch(r"[0-9]+", masks[index]) is not None and int(masks[index]) >> bit & 1 == 1
 
-    by_position = list(granted(pairs))
-    by_organization_feature = list(granted([pair for pair in pairs if "o" in pair[0]]))
-    both = [permission for permission in by_position if permission in by_organization_feature]
-    return both, sorted(by_position) != sorted(by_organization_feature)
+    permissions, disputed = [], False
+    positions = [position for position, (scope, _) in enumerate(pairs) if "o" in scope]
+    for among_organization_features, position in enumerate(positions):
+        for bit, name in enumerate(names):
+            if name:
+                readings = {allows(among_organization_features, bit), allows(position, bit)}
+                disputed = disputed or len(readings) == 2
+                if readings == {True}:
+                    permissions.append(f"org:{pairs[position][1]}:{name}")
+    return permissions, disputed
 
 
 def factor_ages(payload):
@@ -701,12 +704,17 @@ def has(who, asked):
 
 def has_role(who, wanted):
     org = who["organization"]
-    return org is not None and org["role"] is not None and org["role"] == with_prefix(wanted)
+    return org is not None and org["role"] is not None and names_something(wanted) and org["role"] == with_prefix(wanted)
 
 
 def has_permission(who, wanted):
     org = who["organization"]
-    return org is not None and with_prefix(wanted) in map(with_prefix, org["permissions"])
+    return org is not None and names_something(wanted) and with_prefix(wanted) in map(with_prefix, org["permissions"])
+
+
+def names_something(wanted):
+    """A role or a permission without a name is nobody's, also where a token has one."""
+    return wanted.removeprefix("org:") != ""
 
 
 def has_listed(kind):

@@ -31,6 +31,12 @@ def roles_and_permissions(f):
     f.token("version-1", "version 1 without prefixes", token(body=v1), checks=[({"role": "org:admin"}, True), ({"role": "admin"}, True), ({"permission": "org:invoices:create"}, True), ({"permission": "invoices:create"}, True), ({"permission": "org:invoices:read"}, True), ({"permission": "invoices:read"}, True), ({"permission": "org:invoices:delete"}, False)])
 
 
+    nameless = [({dimension: wanted}, False) for dimension in ("role", "permission") for wanted in ("", "org:")]
+    f.token("nameless-v1", "a role or a permission without a name is nobody's, though the token has one", token(body=claims_v1(org_id=ORG_ID, org_role="org:", org_permissions=["org:", "", "org:a"])), checks=nameless + [({"permission": "a"}, True)])
+    f.token("nameless-v2", "a role without a name is nobody's, though the token has one", token(body=body(o={"id": ORG_ID, "rol": "org:"})), checks=nameless)
+    f.token("prefix-twice", "one prefix is left out, and one alone", token(body=body(o={"id": ORG_ID, "rol": "org:org:"})), checks=[({"role": "org:org:"}, True), ({"role": "org:"}, False), ({"role": ""}, False)])
+
+
 def features_and_plans(f):
     f.token("features", "a feature or a plan, of either, or of whom the scope says", token(body=body()), checks=[
         ({"feature": "invoices"}, True), ({"feature": "org:invoices"}, True), ({"feature": "o:invoices"}, True), ({"feature": "organization:invoices"}, True), ({"feature": "user:invoices"}, False), ({"feature": "u:invoices"}, False),

@@ -47,6 +47,7 @@ def version_1(f):
         f.token(f"v1-id-{name}", "an id that is none names no organization", token(body=v1(org_id=value)), organization=None)
         f.token(f"v1-role-{name}", "a role that is none gives none", token(body=v1(org_role=value)), organization=org(both, role=None))
         f.token(f"v1-slug-{name}", "a slug that is none is none", token(body=v1(org_slug=value)), organization=org(both, slug=None))
+    f.token("v1-permissions-empty-text", "an empty text among them is none", token(body=v1(org_permissions=["", "org:invoices:create", ""])), organization=org(["org:invoices:create"]))
     for name, value in {"null": None, "string": "org:invoices:create", "object": {"0": "org:invoices:create"}, "number": 1}.items():
         f.token(f"v1-permissions-{name}", "what is no list grants nothing", token(body=v1(org_permissions=value)), organization=org([]))
 
@@ -91,6 +92,12 @@ def packed(f):
     granting(f, "packed-user-feature-last", "a user's feature behind the organization's: the readings agree", "o:invoices,u:theme", "create,delete,read", "2,7", ["org:invoices:delete"])
     granting(f, "packed-user-feature-between", "a user's feature between two: the first is sure, the second is not", "o:invoices,u:theme,o:reports", "create,delete,read", "1,2,4", ["org:invoices:create"], disputed=True)
     granting(f, "packed-user-feature-first-one-mask", "one mask too few for one reading", "u:theme,o:invoices", "read", "1", [], disputed=True)
+    granting(f, "packed-feature-twice", "a feature that is named twice has each of its two masks", "o:invoices,o:invoices", "create,delete,read", "1,6", ["org:invoices:create", "org:invoices:delete", "org:invoices:read"])
+    granting(f, "packed-feature-twice-readings-differ", "the readings are compared for each element: a mask that is the feature's in both, but by two elements, grants nothing", "u:theme,o:invoices,o:invoices", "create,delete,read", "0,1,0", [], disputed=True)
+    granting(f, "packed-feature-twice-readings-overlap", "what both readings of one element grant", "u:theme,o:invoices,o:invoices", "create,delete,read", "4,5,2", ["org:invoices:read"], disputed=True)
+    granting(f, "packed-feature-of-user-and-organization-twice", "a feature that is named for the user too", "u:invoices,o:invoices", "create,delete,read", "7,1", ["org:invoices:create"], disputed=True)
+    granting(f, "packed-name-twice", "a permission that is named twice is two bits", "u:theme,o:invoices", "read,read", "1,2", [], disputed=True)
+    granting(f, "packed-name-twice-readings-agree", "a permission that is named twice is granted by either bit", "o:invoices", "read,read", "3", ["org:invoices:read", "org:invoices:read"])
     granting(f, "packed-both-scopes", "a feature of user and organization counts for the organization", "uo:invoices,ou:reports", "create,delete,read", "1,2", ["org:invoices:create", "org:reports:delete"], features={"organization": ["invoices", "reports"], "user": ["invoices", "reports"]})
     granting(f, "packed-only-user-features", "a user's features have no permissions", "u:theme,u:beta", "create", "1,1", [])
     granting(f, "packed-unknown-scope", "an unknown scope is skipped by one reading and counted by the other", "x:theme,o:invoices", "create,delete", "1,2", [], disputed=True)
