@@ -10,7 +10,7 @@ use crate::signature::Algorithm;
 use crate::time::UnixTime;
 
 /// Why a token was not accepted, about in the order in which the checks are made: size comes before what it is at all,
-/// a denied key before an unknown one, and missing keys before anything about one.
+/// a denied key before all else about keys, and missing keys before an unknown one.
 ///
 /// Making one never touches the heap: a flood of bad tokens costs no allocation. What it carries of the token is
 /// cut to [`Excerpt::MAX_BYTES`], escaped when shown, and never the token itself.

@@ -456,7 +456,7 @@ impl Policy {
         self
     }
 
-    /// Whether no token may be signed with the key of this name. It needs no fetch to be told so.
+    /// Whether no token may be signed with the key of this name. It needs no keys to be told so.
     pub fn denies(&self, kid: &KeyId) -> bool {
         self.denied_kids.contains(kid)
     }

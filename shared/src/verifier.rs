@@ -15,7 +15,8 @@ pub struct Verifier {
     policy: Policy,
 }
 
-/// A token that could be one of ours, for all that can be told without a key: its shape, its header, its issuer.
+/// A token that could be one of ours, for all that can be told without a key: its shape, its header, its issuer, and
+/// that its key is not denied.
 ///
 /// Its signature is not checked. What it is good for is to ask for the key: whoever holds one has not let anybody in.
 #[derive(Clone, Debug)]
@@ -59,9 +60,6 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Principal, VerifyError> {
         let key_id = token.key_id();
-        if self.policy.denies(key_id) {
-            return Err(VerifyError::DeniedKid(key_id.clone()));
-        }
         // A `kid` means a key of one instance: another's set may use the same name.
         let ours = self.policy.issuers.contains(keys.issuer());
         let key = keys.get(key_id).filter(|_| ours).ok_or_else(|| VerifyError::UnknownKid(key_id.clone()))?;
@@ -88,11 +86,12 @@ impl Verifier {
     }
 
     /// Takes a token apart and turns away whatever needs no key to be turned away, so that hopeless tokens cost
-    /// neither a fetch nor a signature check: shape, header, and the issuer that picks the key set.
+    /// neither a fetch nor a signature check: shape, header, the issuer that picks the key set, and keys that are denied.
     ///
     /// # Errors
     ///
-    /// The first rule that is broken, from [`VerifyError::TokenMissing`] to [`VerifyError::WrongIss`].
+    /// The first rule that is broken, from [`VerifyError::TokenMissing`] to [`VerifyError::WrongIss`], then
+    /// [`VerifyError::DeniedKid`].
     pub fn screen<'a>(
         &self,
         text: &'a str,
@@ -106,6 +105,9 @@ impl Verifier {
         let key_id = key_id(&token.header)?;
         refuse_machine_subject(&token)?;
         claims::issuer(token.claims.iss, &self.policy)?;
+        if self.policy.denies(&key_id) {
+            return Err(VerifyError::DeniedKid(key_id));
+        }
         Ok(ScreenedToken { token, algorithm, key_id, category })
     }
 

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use doorward_verifier::{
-    Algorithm, AuthorizedParties, Code, Issuer, Jwks, KeyError, KeySet, MissingAzp, Policy, Rsa, RsaKey,
-    TokenBuffer, UnixTime, Verifier,
+    Algorithm, AuthorizedParties, Code, Issuer, Jwks, KeyError, KeyId, KeySet, MissingAzp, Policy, Rsa,
+    RsaKey, TokenBuffer, UnixTime, Verifier,
 };
 
 /// Counts what this thread asks the heap for.
@@ -100,6 +100,7 @@ fn what_is_refused_before_its_signature_holds_never_touches_the_heap() {
         (token(HEADER, "{}"), Code::MissingIss),
         (token(HEADER, r#"{"iss":[]}"#), Code::MalformedIss),
         (token(HEADER, r#"{"iss":"https://clerk.evil.com"}"#), Code::WrongIss),
+        (token(r#"{"alg":"RS256","kid":"ins_4"}"#, PAYLOAD), Code::DeniedKid),
         (token(r#"{"alg":"RS256","kid":"ins_2"}"#, PAYLOAD), Code::UnknownKid),
         (token(r#"{"alg":"RS256","kid":"ins_3"}"#, PAYLOAD), Code::KeyAlgorithmMismatch),
         (token(HEADER, PAYLOAD), Code::WrongSignature),
@@ -111,7 +112,8 @@ fn what_is_refused_before_its_signature_holds_never_touches_the_heap() {
         r#"{{"keys":[{{"kty":"RSA","alg":"RS256","kid":"ins_1","e":"AQAB","n":"{n}"}},{{"kty":"RSA","alg":"RS512","kid":"ins_3","e":"AQAB","n":"{n}"}}]}}"#
     );
     let keys = KeySet::from_jwks(&issuer, &Jwks::parse(jwks.as_bytes()).unwrap(), &NeverGood);
-    let verifier = Verifier::new(Policy::new(issuer, AuthorizedParties::AnyParty, MissingAzp::Refuse));
+    let policy = Policy::new(issuer, AuthorizedParties::AnyParty, MissingAzp::Refuse);
+    let verifier = Verifier::new(policy.with_denied_kids(KeyId::parse("ins_4")));
     let mut buffer = Box::new(TokenBuffer::new());
     let now = UnixTime::from_secs(1_790_000_000); // 2026-09-21
 

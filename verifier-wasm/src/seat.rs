@@ -150,9 +150,6 @@ impl Seat {
             Ok(token) => token,
             Err(refusal) => return Judgement::Refuse(refusal),
         };
-        if self.requests.verifier().policy().denies(token.key_id()) {
-            return Judgement::Refuse(VerifyError::DeniedKid(token.key_id().clone()));
-        }
         let (keys, refresh) = match self.lookup(token.key_id(), at) {
             Lookup::Use(keys) => (keys, false),
             Lookup::UseAndRefresh(keys) => (keys, true),

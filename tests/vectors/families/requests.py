@@ -270,4 +270,10 @@ def unavailable(f):
     f.request("keys-away-nothing", "nothing presented needs no keys", request(), "anonymous", "token-missing", keys=None, cookies="on")
     f.request("keys-away-refusable", "what needs no keys to be refused is refused", request([bearer("null")]), "rejected", "token-is-null", keys=None)
     f.request("keys-away-other-issuer", "another instance's token needs none", request([bearer(token(body=claims(iss=OTHER_ISSUER)))]), "rejected", "wrong-iss", keys=None)
+    denying = {**POLICIES["default"], "denyKids": [KID]}
+    f.request("denied", "a key that the operator denied", request([bearer(GOOD)]), "rejected", "denied-kid", policy=denying)
+    f.request("denied-cookie", "a key that the operator denied is denied to cookies too", request([cookies(S=GOOD, U=UAT)]), "rejected", "denied-kid", policy=denying, cookies="on")
+    f.request("keys-away-denied", "a denied key is denied without keys, too", request([bearer(GOOD)]), "rejected", "denied-kid", keys=None, policy=denying)
+    f.request("keys-away-denied-cookie", "a denied key is denied without keys, too", request([cookies(S=GOOD, U=UAT)]), "rejected", "denied-kid", keys=None, policy=denying, cookies="on")
+    f.request("keys-away-denied-handshake", "a handshake comes to replace its cookies, whatever they are", request([cookies(S=GOOD, U=UAT)], url=URL + "?__clerk_handshake=x"), "stale", "denied-kid", keys=None, policy=denying, cookies="on")
     f.request("keys-away-signed-out", "signed out needs none", request([cookies(S=GOOD, U=0)]), "stale", "session-without-client-uat", keys=None, cookies="on")
