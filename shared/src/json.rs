@@ -27,22 +27,23 @@ pub(crate) struct NameMark {
 
 /// How far a document is looked into.
 #[derive(Clone, Copy)]
-pub(crate) struct Depth {
-    /// The deepest nesting taken; the document itself is at 1.
-    pub(crate) most: usize,
-    /// Down to where a member twice is an offence. What lies deeper is read again on its own.
-    pub(crate) unique: usize,
+pub(crate) enum Reach {
+    /// All of it, nested so deep at most; the document itself is at 1.
+    Depth(usize),
+    /// The members of its own. What lies in these is to be read again on its own: it need only be JSON by the grammar,
+    /// however deep, and may have halves of surrogate pairs. Where objects are open is held on the heap.
+    Outline,
 }
 
 /// Reads one JSON object that fills `document`, and shows each of its members to `member`, in order.
 ///
-/// At most `marks.len()` members are taken in the whole document, nested ones included: each is compared with
+/// At most `marks.len()` members are taken in all that is looked into, nested ones included: each is compared with
 /// those before it in its object, so this bounds the work. The first offence from the left is the one reported.
 /// Gives the document back as text.
 pub(crate) fn read_object<'a>(
     document: &'a [u8],
     marks: &mut [NameMark],
-    depth: Depth,
+    reach: Reach,
     member: &mut dyn FnMut(Text<'a>, Value<'a>),
 ) -> Result<&'a str, JsonError> {
     let text = match core::str::from_utf8(document) {
@@ -52,7 +53,7 @@ pub(crate) fn read_object<'a>(
             .and_then(|valid| core::str::from_utf8(valid).ok())
             .unwrap_or_default(),
     };
-    let mut reader = Reader { cursor: Cursor { text, at: 0 }, marks, live: 0, taken: 0, limit: depth };
+    let mut reader = Reader { cursor: Cursor::strict(text), marks, live: 0, taken: 0, reach };
     reader.cursor.skip_space();
     reader.object(1, Some(member))?;
     reader.cursor.skip_space();
@@ -67,7 +68,7 @@ struct Reader<'a, 'm> {
     live: usize,
     /// How many members were taken in the whole document.
     taken: usize,
-    limit: Depth,
+    reach: Reach,
 }
 
 type Visit<'v, 'a> = Option<&'v mut dyn FnMut(Text<'a>, Value<'a>)>;
@@ -75,9 +76,7 @@ type Visit<'v, 'a> = Option<&'v mut dyn FnMut(Text<'a>, Value<'a>)>;
 impl<'a> Reader<'a, '_> {
     fn object(&mut self, depth: usize, mut visit: Visit<'_, 'a>) -> Result<(), JsonError> {
         self.cursor.expect(b'{')?;
-        if depth > self.limit.most {
-            return Err(JsonError::TooDeep);
-        }
+        self.enter(depth)?;
         let first_mark = self.live;
         self.cursor.skip_space();
         if self.cursor.take(b'}') {
@@ -85,7 +84,7 @@ impl<'a> Reader<'a, '_> {
         }
         loop {
             self.cursor.skip_space();
-            let name = self.name(depth, first_mark)?;
+            let name = self.name(first_mark)?;
             self.cursor.skip_space();
             self.cursor.expect(b':')?;
             let value = self.value(depth)?;
@@ -103,9 +102,7 @@ impl<'a> Reader<'a, '_> {
 
     fn array(&mut self, depth: usize) -> Result<(), JsonError> {
         self.cursor.expect(b'[')?;
-        if depth > self.limit.most {
-            return Err(JsonError::TooDeep);
-        }
+        self.enter(depth)?;
         self.cursor.skip_space();
         if self.cursor.take(b']') {
             return Ok(());
@@ -120,32 +117,37 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
+    fn enter(&self, depth: usize) -> Result<(), JsonError> {
+        match self.reach {
+            Reach::Depth(most) if depth > most => Err(JsonError::TooDeep),
+            _ => Ok(()),
+        }
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
         self.cursor.skip_space();
         let start = self.cursor.at;
-        match self.cursor.peek() {
-            Some(b'{') => self.object(depth + 1, None)?,
-            Some(b'[') => self.array(depth + 1)?,
-            Some(b'"') => drop(self.cursor.string()?),
-            Some(b't') => self.cursor.literal("true")?,
-            Some(b'f') => self.cursor.literal("false")?,
-            Some(b'n') => self.cursor.literal("null")?,
-            _ => self.cursor.number()?,
+        match (self.reach, self.cursor.peek()) {
+            (Reach::Outline, _) => {
+                self.cursor.takes_halves = true;
+                self.cursor.any_value()?;
+                self.cursor.takes_halves = false;
+            }
+            (_, Some(b'{')) => self.object(depth + 1, None)?,
+            (_, Some(b'[')) => self.array(depth + 1)?,
+            _ => self.cursor.scalar()?,
         }
         Ok(Value(self.cursor.since(start)))
     }
 
     /// Reads a name and compares it, as it reads after unescaping, with those before it in the same object.
-    fn name(&mut self, depth: usize, first_mark: usize) -> Result<Text<'a>, JsonError> {
+    fn name(&mut self, first_mark: usize) -> Result<Text<'a>, JsonError> {
         let at = self.cursor.at;
         let name = self.cursor.string()?;
         if self.taken == self.marks.len() {
             return Err(JsonError::TooManyMembers);
         }
         self.taken += 1;
-        if depth > self.limit.unique {
-            return Ok(name);
-        }
         let hash = name.hash();
         let before = self.marks.get(first_mark..self.live).unwrap_or_default();
         let twice = before.iter().any(|mark| {
@@ -173,9 +175,15 @@ impl<'a> Reader<'a, '_> {
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// Half of a surrogate pair is let pass.
+    takes_halves: bool,
 }
 
 impl<'a> Cursor<'a> {
+    fn strict(text: &'a str) -> Cursor<'a> {
+        Cursor { text, at: 0, takes_halves: false }
+    }
+
     #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
@@ -212,6 +220,61 @@ impl<'a> Cursor<'a> {
         word.bytes().try_for_each(|byte| self.expect(byte))
     }
 
+    fn scalar(&mut self) -> Result<(), JsonError> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            _ => self.number(),
+        }
+    }
+
+    /// Passes over a value of any depth, of which nothing is asked but the grammar.
+    fn any_value(&mut self) -> Result<(), JsonError> {
+        // What closes each container that is open.
+        let mut open = Vec::new();
+        loop {
+            self.skip_space();
+            let opened = match self.peek() {
+                Some(b'{') => Some(b'}'),
+                Some(b'[') => Some(b']'),
+                _ => None,
+            };
+            match opened {
+                Some(_) => self.at += 1,
+                None => self.scalar()?,
+            }
+            open.extend(opened);
+            if !self.reach_next_value(&mut open, opened.is_some())? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Passes over the ends of the containers that end here, and to where the next value begins, if there is one.
+    fn reach_next_value(&mut self, open: &mut Vec<u8>, mut is_first: bool) -> Result<bool, JsonError> {
+        loop {
+            let Some(close) = open.last().copied() else { return Ok(false) };
+            self.skip_space();
+            if self.take(close) {
+                open.pop();
+                is_first = false;
+                continue;
+            }
+            if !is_first {
+                self.expect(b',')?;
+            }
+            if close == b'}' {
+                self.skip_space();
+                self.string()?;
+                self.skip_space();
+                self.expect(b':')?;
+            }
+            return Ok(true);
+        }
+    }
+
     fn string(&mut self) -> Result<Text<'a>, JsonError> {
         self.expect(b'"')?;
         let start = self.at;
@@ -235,6 +298,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
             Some(b'u') => match self.code_unit()? {
+                _ if self.takes_halves => (),
                 // Half a pair means no character: two spellings of a name could then read the same.
                 0xdc00..=0xdfff => return Err(self.malformed()),
                 0xd800..=0xdbff => {
@@ -435,7 +499,8 @@ impl Iterator for Unescaped<'_> {
     }
 }
 
-/// A value of a document that was read before, as it is written there.
+/// A value of a document that was read before, as it is written there. Of one whose outline was read, a text is taken
+/// only when it was looked at: see [`Value::whole_text`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value<'a>(&'a str);
 
@@ -456,6 +521,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A text without halves of surrogate pairs.
+    pub(crate) fn whole_text(self) -> Option<Text<'a>> {
+        Cursor::strict(self.0).string().ok()
+    }
+
     /// The elements of an array; `None` for any other value.
     pub(crate) fn elements(self) -> Option<impl Iterator<Item = Value<'a>>> {
         let mut inside = self.inside(b'[')?;
@@ -473,7 +543,7 @@ impl<'a> Value<'a> {
 
     fn inside(self, open: u8) -> Option<Inside<'a>> {
         let opens = self.0.as_bytes().first() == Some(&open);
-        opens.then_some(Inside(Cursor { text: self.0, at: 1 }))
+        opens.then_some(Inside(Cursor { text: self.0, at: 1, takes_halves: true }))
     }
 
     /// A number, truncated toward zero, when it lies within ±1e15, and whether that is all of it.
@@ -575,7 +645,7 @@ mod tests {
         read_object(
             document.as_bytes(),
             &mut [NameMark::default(); 8],
-            Depth { most: 4, unique: 4 },
+            Reach::Depth(4),
             &mut |name, value| {
                 members.push((String::from(name), value.raw().to_owned()));
             },
@@ -629,7 +699,7 @@ mod tests {
             assert!(matches!(read(document), Err(JsonError::Malformed { .. })), "{document}");
         }
         let mut none = |_: Text<'_>, _: Value<'_>| ();
-        let not_utf8 = read_object(b"{}\xff", &mut [], Depth { most: 1, unique: 1 }, &mut none);
+        let not_utf8 = read_object(b"{}\xff", &mut [], Reach::Depth(1), &mut none);
         assert_eq!(not_utf8, Err(JsonError::Malformed { at: 2 }));
     }
 
@@ -646,19 +716,98 @@ mod tests {
         );
     }
 
+    /// The members of the document itself, as they are written.
+    fn outline(document: &str) -> Result<Vec<(String, String)>, JsonError> {
+        let mut members = Vec::new();
+        let mut member =
+            |name: Text<'_>, value: Value<'_>| members.push((name.into(), value.raw().to_owned()));
+        read_object(document.as_bytes(), &mut [NameMark::default(); 3], Reach::Outline, &mut member)?;
+        Ok(members)
+    }
+
     #[test]
-    fn members_are_compared_down_to_the_depth_that_is_said() {
-        let read = |document: &str| {
-            let (mut marks, depth) = ([NameMark::default(); 8], Depth { most: 4, unique: 2 });
-            read_object(document.as_bytes(), &mut marks, depth, &mut |_, _| ()).map(|_| ())
-        };
-        assert_eq!(read(r#"{"a":1,"a":2}"#), Err(JsonError::Duplicate { at: 7 }));
-        assert_eq!(read(r#"{"x":{"a":1,"a":2}}"#), Err(JsonError::Duplicate { at: 12 }));
-        assert_eq!(read(r#"{"x":{"x":{"a":1,"a":2}}}"#), Ok(()));
-        // They count all the same.
-        let many = r#"{"x":{"x":{"a":1,"a":2,"a":3,"a":4,"a":5,"a":6}}}"#;
-        assert_eq!(read(many), Ok(()));
-        assert_eq!(read(&many.replace("6", r#"6,"a":7"#)), Err(JsonError::TooManyMembers));
+    fn an_outline_asks_nothing_but_the_grammar_of_what_lies_in_it() {
+        let deep = ["[", "{\"a\":"].map(|open| {
+            let close = if open == "[" { "]" } else { "}" };
+            format!("{}[]{}", open.repeat(50_000), close.repeat(50_000))
+        });
+        let [deep_list, deep_object] = &deep;
+        for value in [
+            "1",
+            "-0.5e+1",
+            "true",
+            "null",
+            r#""\ud800""#,
+            r#"["\udc00\ud800\"", {"\ud800": 1}]"#,
+            r#"{"a":1,"a":{"b":[],"b":{}},"c":1,"d":1,"e":1}"#,
+            "[ ]",
+            "{ }",
+            "[ [ ] , { } , 1 , [ 2 ] ]",
+            r#"{ "a" : { "b" : 1 } , "c" : [ { } ] }"#,
+            deep_list,
+            deep_object,
+        ] {
+            let read = outline(&format!(r#"{{"a": {value} ,"b":1}}"#));
+            assert_eq!(read, Ok(vec![("a".into(), value.into()), ("b".into(), "1".into())]));
+        }
+        for value in [
+            "",
+            ",",
+            "[",
+            "]",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "[1 1]",
+            "[[1] [1]]",
+            "[}",
+            "{]",
+            "[{]}",
+            r#"{"a"}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{,"a":1}"#,
+            r#"{"a":1 "b":1}"#,
+            r#"{1:1}"#,
+            "[01]",
+            "[nul]",
+            r#"["\x"]"#,
+            r#"["\ud80"]"#,
+            r#"["]"#,
+            "[1]]",
+            "1 1",
+        ] {
+            let read = outline(&format!(r#"{{"a":{value},"b":1}}"#));
+            assert!(matches!(read, Err(JsonError::Malformed { .. })), "{value}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn an_outline_is_strict_about_the_documents_own_members() {
+        assert_eq!(outline(r#"{"a":1,"\u0061":2}"#), Err(JsonError::Duplicate { at: 7 }));
+        assert_eq!(outline(r#"{"\ud800":1}"#), Err(JsonError::Malformed { at: 8 }));
+        // After a value in which halves are let pass, too.
+        assert_eq!(outline(r#"{"a":"\ud800","\ud800":1}"#), Err(JsonError::Malformed { at: 21 }));
+        assert!(outline(r#"{"a":{"x":1,"y":1,"z":1},"b":1,"c":1}"#).is_ok());
+        assert_eq!(outline(r#"{"a":1,"b":1,"c":1,"d":1}"#), Err(JsonError::TooManyMembers));
+    }
+
+    #[test]
+    fn a_text_is_whole_without_halves_of_surrogate_pairs() {
+        for text in [r#""""#, r#""a\u00e9""#, r#""\ud83d\ude00""#] {
+            assert!(Value(text).whole_text().is_some(), "{text}");
+        }
+        for text in [r#""\ud800""#, r#""a\udc00""#, r#""\ud83d\ud83d""#, "1", "[]"] {
+            assert!(Value(text).whole_text().is_none(), "{text}");
+        }
+        // What follows half a pair is there all the same.
+        let list = Value(r#"["\ud800\"" , "\ud800" ,"\udc00\\", 1]"#);
+        let elements: Vec<_> = list.elements().unwrap().map(Value::raw).collect();
+        assert_eq!(elements, [r#""\ud800\"""#, r#""\ud800""#, r#""\udc00\\""#, "1"]);
+        let members = Value(r#"{"\ud800":{"a":"\udc00"},"b":1}"#).members().unwrap();
+        assert_eq!(members.map(|(_, value)| value.raw()).collect::<Vec<_>>(), [r#"{"a":"\udc00"}"#, "1"]);
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! `Jwk`, `Jwks`: an issuer's keys as published (RFC 7517).
 
 use crate::base64url;
-use crate::json::{self, JsonError, NameMark, Text, Value};
+use crate::json::{self, JsonError, NameMark, Reach, Text, Value};
 use crate::key_error::KeyError;
 use crate::key_set::KeyId;
 use crate::signature::{Algorithm, MAX_MODULUS_BITS, checked_modulus};
+use crate::token::{MAX_JSON_DEPTH, MAX_JSON_MEMBERS};
 
 /// The greatest document that is read, in bytes. Clerk's has one or two keys, about 1 kB.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 /// The most keys in one document: each is made ready for use.
 pub const MAX_JWKS_KEYS: usize = 32;
-/// The most members in one document, those of its keys included.
-const MAX_MEMBERS: usize = 4096;
-const MAX_DEPTH: usize = 16;
 
 /// An RSA signature key as published: its name, its algorithm, its modulus. The exponent is 65537.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub struct Jwks {
 }
 
 impl Jwks {
-    /// Reads a document.
+    /// Reads a document. An entry is read by itself, as strictly as a token, so what is wrong in it is its own.
     ///
     /// # Errors
     ///
@@ -50,8 +48,7 @@ impl Jwks {
             return Err(KeyError::JwksTooLarge { bytes: document.len() });
         }
         let mut entries = None;
-        let depth = json::Depth { most: MAX_DEPTH, unique: 1 };
-        json::read_object(document, &mut [NameMark::default(); MAX_MEMBERS], depth, &mut |name, value| {
+        read(document, Reach::Outline, &mut |name, value| {
             if name.is("keys") {
                 entries = Some(value);
             }
@@ -59,13 +56,14 @@ impl Jwks {
         .map_err(not_a_jwks)?;
         let entries = entries.and_then(Value::elements).ok_or(KeyError::NotAJwks { at: 0 })?;
         let mut jwks = Jwks { keys: Vec::new(), refused: Vec::new() };
+        let mut private = Vec::new();
         for (count, entry) in entries.enumerate() {
             if count == MAX_JWKS_KEYS {
                 return Err(KeyError::TooManyKeys);
             }
-            jwks.take(entry);
+            jwks.take(entry, &mut private);
         }
-        jwks.refuse_names_used_twice();
+        jwks.refuse_names_used_twice(private);
         Ok(jwks)
     }
 
@@ -79,21 +77,22 @@ impl Jwks {
         &self.refused
     }
 
-    fn take(&mut self, entry: Value<'_>) {
-        let mut members = Members::default();
-        let read = members.read(entry.raw().as_bytes());
-        let kid = members.kid.and_then(|kid| kid.text()).and_then(|kid| KeyId::from_chars(kid.chars()));
-        match read.and_then(|()| members.jwk(kid.clone())) {
+    fn take(&mut self, entry: Value<'_>, private: &mut Vec<KeyId>) {
+        match Jwk::parse(entry.raw().as_bytes()) {
             Ok(key) => self.keys.push(key),
-            Err(error) => self.refused.push(RefusedJwk { kid, error }),
+            Err(error) => {
+                let names: Vec<KeyId> = names(entry).collect();
+                self.refused.push(RefusedJwk { kid: names.first().cloned(), error: error.clone() });
+                if error == KeyError::PrivateMember {
+                    private.extend(names);
+                }
+            }
         }
     }
 
     /// Two keys of one name: which one is meant, nobody can tell, so neither is. A private key counts: whose private half
     /// is published under the same name, anybody may have signed with.
-    fn refuse_names_used_twice(&mut self) {
-        let private = self.refused.iter().filter(|entry| entry.error == KeyError::PrivateMember);
-        let private = private.filter_map(|entry| entry.kid.clone());
+    fn refuse_names_used_twice(&mut self, private: Vec<KeyId>) {
         let names: Vec<KeyId> = self.keys.iter().map(|key| key.kid.clone()).chain(private).collect();
         let twice = |kid: &KeyId| names.iter().filter(|name| *name == kid).count() > 1;
         let (bad, good): (Vec<_>, Vec<_>) =
@@ -114,9 +113,14 @@ impl Jwk {
         if document.len() > MAX_JWKS_BYTES {
             return Err(KeyError::JwksTooLarge { bytes: document.len() });
         }
+        // Before all else that may be wrong with it.
+        if is_private(document) {
+            return Err(KeyError::PrivateMember);
+        }
         let mut members = Members::default();
-        members.read(document)?;
-        members.jwk(members.kid.and_then(|kid| kid.text()).and_then(|kid| KeyId::from_chars(kid.chars())))
+        read(document, Reach::Depth(MAX_JSON_DEPTH), &mut |name, value| members.take(name, value))
+            .map_err(|error| not_a_jwk(document, error))?;
+        members.jwk()
     }
 
     /// Its name.
@@ -145,14 +149,11 @@ struct Members<'a> {
     key_ops: Option<Value<'a>>,
     n: Option<Value<'a>>,
     e: Option<Value<'a>>,
-    is_private: bool,
 }
 
 impl<'a> Members<'a> {
-    fn read(&mut self, document: &'a [u8]) -> Result<(), KeyError> {
-        const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-        let depth = json::Depth { most: MAX_DEPTH, unique: MAX_DEPTH };
-        let mut member = |name: Text<'a>, value: Value<'a>| match name {
+    fn take(&mut self, name: Text<'a>, value: Value<'a>) {
+        match name {
             _ if name.is("kty") => self.kty = Some(value),
             _ if name.is("kid") => self.kid = Some(value),
             _ if name.is("alg") => self.alg = Some(value),
@@ -160,20 +161,14 @@ impl<'a> Members<'a> {
             _ if name.is("key_ops") => self.key_ops = Some(value),
             _ if name.is("n") => self.n = Some(value),
             _ if name.is("e") => self.e = Some(value),
-            _ => self.is_private |= PRIVATE.iter().any(|private| name.is(private)),
-        };
-        json::read_object(document, &mut [NameMark::default(); MAX_MEMBERS], depth, &mut member)
-            .map_err(not_a_jwk)?;
-        Ok(())
+            _ => (),
+        }
     }
 
-    fn jwk(&self, kid: Option<KeyId>) -> Result<Jwk, KeyError> {
+    fn jwk(&self) -> Result<Jwk, KeyError> {
         let says = |member: Option<Value<'_>>, expected: &str| {
             member.and_then(Value::text).is_some_and(|text| text.is(expected))
         };
-        if self.is_private {
-            return Err(KeyError::PrivateMember);
-        }
         if !says(self.kty, "RSA") {
             return Err(KeyError::NotRsa);
         }
@@ -188,7 +183,7 @@ impl<'a> Members<'a> {
         }
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| says(self.alg, algorithm.as_str()));
         let algorithm = algorithm.ok_or(KeyError::NoAlgorithm)?;
-        let kid = kid.ok_or(KeyError::NoKid)?;
+        let kid = self.kid.and_then(key_id).ok_or(KeyError::NoKid)?;
         if !says(self.e, "AQAB") {
             return Err(KeyError::Exponent);
         }
@@ -209,18 +204,48 @@ fn modulus(n: Option<Value<'_>>) -> Result<Vec<u8>, KeyError> {
     checked_modulus(bytes).map(<[u8]>::to_vec)
 }
 
+fn key_id(kid: Value<'_>) -> Option<KeyId> {
+    KeyId::from_chars(kid.whole_text()?.chars())
+}
+
+/// The names of an entry, which may be of no use for another reason.
+fn names(entry: Value<'_>) -> impl Iterator<Item = KeyId> {
+    let members = entry.members().into_iter().flatten();
+    members.filter(|(name, _)| name.is("kid")).filter_map(|(_, value)| key_id(value))
+}
+
+/// Whether a JWK has a private member, also one that can't be read whole.
+fn is_private(document: &[u8]) -> bool {
+    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    let text = core::str::from_utf8(document).unwrap_or_default();
+    let members = Value::of_read_document(text).members();
+    members.into_iter().flatten().any(|(name, _)| PRIVATE.iter().any(|private| name.is(private)))
+}
+
+fn read<'a>(
+    document: &'a [u8],
+    reach: Reach,
+    member: &mut dyn FnMut(Text<'a>, Value<'a>),
+) -> Result<(), JsonError> {
+    json::read_object(document, &mut [NameMark::default(); MAX_JSON_MEMBERS], reach, member).map(|_| ())
+}
+
 fn not_a_jwks(error: JsonError) -> KeyError {
     match error {
         JsonError::Malformed { at } => KeyError::NotAJwks { at },
         JsonError::Duplicate { at } => KeyError::MemberTwice { at },
-        JsonError::TooDeep | JsonError::TooManyMembers => KeyError::TooManyKeys,
+        JsonError::TooDeep => KeyError::JsonTooDeep,
+        JsonError::TooManyMembers => KeyError::TooManyMembers,
     }
 }
 
-fn not_a_jwk(error: JsonError) -> KeyError {
+fn not_a_jwk(document: &[u8], error: JsonError) -> KeyError {
     match error {
-        JsonError::Duplicate { at } => KeyError::MemberTwice { at },
-        JsonError::Malformed { .. } | JsonError::TooDeep | JsonError::TooManyMembers => KeyError::NotAJwk,
+        JsonError::Malformed { at } if document.trim_ascii_start().starts_with(b"{") => {
+            KeyError::MalformedJwk { at }
+        }
+        JsonError::Malformed { .. } => KeyError::NotAJwk,
+        error => not_a_jwks(error),
     }
 }
 
@@ -265,6 +290,59 @@ mod tests {
         assert_eq!(jwks.refused(), set_aside.map(|(kid, error)| RefusedJwk { kid, error }));
         assert_eq!(jwks.keys().len(), 1);
     }
+
+    #[test]
+    fn an_entry_that_can_not_be_read_is_set_aside_under_its_name() {
+        let deep = format!(r#"{{"kid": "a", "x": {}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let many: String = (0..1025).map(|i| format!(r#""{i}": 0, "#)).collect();
+        let private = |error: &str| format!(r#"{{"kid": "a", {error}, "kid": "b", "d": "AQ"}}"#);
+        for (entry, error) in [
+            (deep.clone(), KeyError::JsonTooDeep),
+            (format!(r#"{{{many}"kid": "a"}}"#), KeyError::TooManyMembers),
+            (r#"{"x": "\ud800", "kid": "a"}"#.to_owned(), KeyError::MalformedJwk { at: 13 }),
+            (r#"{"x": 1, "x": 1, "kid": "a"}"#.to_owned(), KeyError::MemberTwice { at: 9 }),
+            (private(r#""d": 1"#), KeyError::PrivateMember),
+            (private(&deep[13..deep.len() - 1]), KeyError::PrivateMember),
+            (private(r#""x": "\udc00""#), KeyError::PrivateMember),
+            (private(many.trim_end_matches(", ")), KeyError::PrivateMember),
+        ] {
+            let jwks = Jwks::parse(PUBLISHED.replacen('[', &format!("[{entry}, "), 1).as_bytes()).unwrap();
+            assert_eq!(jwks.refused(), [RefusedJwk { kid: KeyId::parse("a"), error: error.clone() }]);
+            assert_eq!(jwks.keys().len(), 1);
+            assert_eq!(Jwk::parse(entry.as_bytes()), Err(error));
+        }
+        let nobody = r#"{"kid": "a\ud800", "x": "\ud800"}"#;
+        assert_eq!(Jwk::parse(nobody.as_bytes()), Err(KeyError::MalformedJwk { at: 16 }));
+        let jwks = Jwks::parse(format!(r#"{{"keys": [{nobody}]}}"#).as_bytes()).unwrap();
+        assert_eq!(jwks.refused().first().map(|entry| &entry.kid), Some(&None));
+    }
+
+    /// The names of a private key are spoilt, each of them.
+    #[test]
+    fn a_private_key_spoils_all_the_names_that_it_has() {
+        let private = r#"{"keys": [{"kid": "a", "d": 1, "kid": "ins_example"}, "#;
+        let jwks = Jwks::parse(PUBLISHED.replacen(r#"{"keys": ["#, private, 1).as_bytes()).unwrap();
+        let set_aside = [("a", KeyError::PrivateMember), ("ins_example", KeyError::KidTwice)];
+        let set_aside = set_aside.map(|(kid, error)| RefusedJwk { kid: KeyId::parse(kid), error });
+        assert_eq!(jwks.refused(), set_aside);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_whole_document_is_told() {
+        let many: String = (0..1025).map(|i| format!(r#""{i}": 0, "#)).collect();
+        for (document, error) in [
+            (r#"{"keys": [}"#.to_owned(), KeyError::NotAJwks { at: 10 }),
+            (r#"{"\ud800": 1, "keys": []}"#.to_owned(), KeyError::NotAJwks { at: 8 }),
+            (format!(r#"{{{many}"keys": []}}"#), KeyError::TooManyMembers),
+            (r#"{"keys": [], "keys": []}"#.to_owned(), KeyError::MemberTwice { at: 13 }),
+            (format!(r#"{{"keys": [{}1]}}"#, "1,".repeat(32)), KeyError::TooManyKeys),
+        ] {
+            assert_eq!(Jwks::parse(document.as_bytes()), Err(error), "{document}");
+        }
+        assert_eq!(Jwk::parse(b"[1]"), Err(KeyError::NotAJwk));
+        assert_eq!(Jwk::parse(b"{"), Err(KeyError::MalformedJwk { at: 1 }));
+    }
+
     #[test]
     fn a_modulus_that_is_too_long_is_told_its_size_up_to_twice_the_greatest() {
         let refused = |bytes: usize| {

@@ -36,7 +36,7 @@ pub enum KeyError {
         /// Where the reading stopped.
         at: usize,
     },
-    /// More than [`MAX_JWKS_KEYS`](crate::jwks::MAX_JWKS_KEYS), or more members than keys can have.
+    /// More than [`MAX_JWKS_KEYS`](crate::jwks::MAX_JWKS_KEYS).
     #[error("a JWKS of more than {} keys", crate::jwks::MAX_JWKS_KEYS)]
     TooManyKeys,
     /// A member occurs twice (RFC 7517 section 4).
@@ -45,9 +45,22 @@ pub enum KeyError {
         /// Where the second begins.
         at: usize,
     },
+    /// A JWK that is nested deeper than [`MAX_JSON_DEPTH`](crate::token::MAX_JSON_DEPTH).
+    #[error("a JWK that is nested deeper than {}", crate::token::MAX_JSON_DEPTH)]
+    JsonTooDeep,
+    /// A JWK, or a JWKS apart from its keys, with more members than
+    /// [`MAX_JSON_MEMBERS`](crate::token::MAX_JSON_MEMBERS).
+    #[error("a JWK or a JWKS of more than {} members", crate::token::MAX_JSON_MEMBERS)]
+    TooManyMembers,
     /// Not a JSON object.
     #[error("not a JWK, expected a JSON object")]
     NotAJwk,
+    /// A JSON object that is not well-formed, or has a text with half of a surrogate pair (RFC 8259 section 8.2).
+    #[error("a JWK, but its JSON is wrong: see byte {at}")]
+    MalformedJwk {
+        /// Where the reading stopped, counted from where the JWK begins.
+        at: usize,
+    },
     /// A private or a symmetric key: it must not be where it can be read.
     #[error("a private member: publish the public key alone, and replace this one")]
     PrivateMember,

@@ -2,7 +2,7 @@
 
 use crate::base64url;
 use crate::error::{Part, VerifyError};
-use crate::json::{self, JsonError, NameMark, Text, Value};
+use crate::json::{self, JsonError, NameMark, Reach, Text, Value};
 use crate::text;
 
 /// The longest token that is looked at, in bytes. A cookie holds 4 KiB; a token in a header may be longer.
@@ -249,8 +249,7 @@ fn read<'a>(
     part: Part,
     member: &mut dyn FnMut(Text<'a>, Value<'a>),
 ) -> Result<&'a str, VerifyError> {
-    let depth = json::Depth { most: MAX_JSON_DEPTH, unique: MAX_JSON_DEPTH };
-    json::read_object(document, marks, depth, member).map_err(|error| match error {
+    json::read_object(document, marks, Reach::Depth(MAX_JSON_DEPTH), member).map_err(|error| match error {
         JsonError::Malformed { at } => VerifyError::MalformedJson { part, at },
         JsonError::Duplicate { at } => VerifyError::DuplicateMember { part, at },
         JsonError::TooDeep => VerifyError::JsonTooDeep { part },

@@ -149,10 +149,9 @@ class Number:
 class Scanner:
     """Reads one document from the left; the first offence that it meets is the verdict."""
 
-    def __init__(self, data, tolerate_duplicates_from_depth=None):
+    def __init__(self, data):
         self.data, self.at, self.depth, self.members = data, 0, 0, 0
-        self.tolerant = tolerate_duplicates_from_depth
-        self.tainted = []
+        self.max_depth = MAX_DEPTH
 
     def document(self):
         self.blank()
@@ -193,7 +192,7 @@ class Scanner:
     def enter(self):
         self.at += 1
         self.depth += 1
-        require(self.depth <= MAX_DEPTH, "json-too-deep")
+        require(self.depth <= self.max_depth, "json-too-deep")
         self.blank()
 
     def leave(self):
@@ -201,29 +200,41 @@ class Scanner:
         self.depth -= 1
 
     def object(self):
+        start = self.at
         self.enter()
-        found = {}
+        found = self.new_object()
         if self.peek() == ord("}"):
             self.leave()
             return found
         while True:
             self.need(self.peek() == ord('"'))
-            name = self.string()
-            self.members += 1
-            if name in found:
-                require(self.tolerant and self.depth >= self.tolerant, "duplicate-member")
-                self.tainted.append(True)
-            require(self.tolerant or self.members <= MAX_MEMBERS, "too-many-members")
+            name = self.name(found)
             self.blank()
             self.literal(b":")
             self.blank()
-            found[name] = self.value()
+            self.take(found, name, self.value())
             self.blank()
             if self.peek() == ord("}"):
                 self.leave()
-                return found
+                return self.whole_object(found, start)
             self.literal(b",")
             self.blank()
+
+    def new_object(self):
+        return {}
+
+    def name(self, found):
+        name = self.string()
+        self.members += 1
+        require(name not in found, "duplicate-member")
+        require(self.members <= MAX_MEMBERS, "too-many-members")
+        return name
+
+    def take(self, found, name, value):
+        found[name] = value
+
+    def whole_object(self, found, start):
+        return found
 
     def list(self):
         self.enter()
@@ -232,9 +243,7 @@ class Scanner:
             self.leave()
             return found
         while True:
-            before = len(self.tainted)
-            item = self.value()
-            found.append(Tainted() if self.tolerant and len(self.tainted) > before and self.depth == 2 else item)
+            found.append(self.value())
             self.blank()
             if self.peek() == ord("]"):
                 self.leave()
@@ -300,8 +309,64 @@ class Scanner:
         return int(digits, 16)
 
 
-class Tainted:
-    """A value with a duplicate member somewhere in it."""
+class Half(str):
+    """A text with half of a surrogate pair in it: it is nobody's name."""
+
+    def __eq__(self, other):
+        return False
+
+    __hash__ = str.__hash__
+
+
+class Entry:
+    """An object in a document that is read for its outline: what it is written as, and its members, each as often as it occurs."""
+
+    def __init__(self):
+        self.members, self.raw = [], b""
+
+
+class OutlineScanner(Scanner):
+    """Reads a document whose entries are judged each on its own: what lies in it need only be JSON by the grammar."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.max_depth = len(data)
+
+    def new_object(self):
+        return {} if self.depth == 1 else Entry()
+
+    def name(self, found):
+        if self.depth == 1:
+            name = super().name(found)
+            self.need(not isinstance(name, Half))
+            return name
+        return self.string()
+
+    def take(self, found, name, value):
+        if self.depth == 1:
+            super().take(found, name, value)
+        else:
+            found.members.append((name, value))
+
+    def whole_object(self, found, start):
+        if isinstance(found, Entry):
+            found.raw = self.data[start : self.at]
+        return found
+
+    def string(self):
+        self.has_half = False
+        text = super().string()
+        return Half(text) if self.has_half else text
+
+    def unicode_escape(self):
+        start = self.at
+        try:
+            return super().unicode_escape()
+        except Refused:
+            self.at = start
+            self.hex4()
+            self.has_half = True
+            return "\ufffd"
 
 
 def json_object(data):
@@ -388,9 +453,14 @@ def usable_modulus(n):
 PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
-def usable_jwk(entry):
-    """The entry's key, or None when the entry is refused. One bad entry never spoils the others."""
-    if not isinstance(entry, dict) or any(member in entry for member in PRIVATE_MEMBERS):
+def usable_jwk(item):
+    """An entry's name and its key, read as a document of its own, or None when the entry is refused. One bad entry never spoils
+    the others."""
+    try:
+        entry = json_object(item.raw) if isinstance(item, Entry) else {}
+    except Refused:
+        return None
+    if any(member in entry for member in PRIVATE_MEMBERS):
         return None
     kid, n, ops = entry.get("kid"), entry.get("n"), entry.get("key_ops", ["verify"])
     if not (isinstance(kid, str) and 0 < len(kid.encode()) <= MAX_KID_BYTES):
@@ -409,12 +479,15 @@ def usable_jwk(entry):
         return None
     if modulus[0] == 0 or not usable_modulus(int.from_bytes(modulus, "big")):
         return None
-    return Key(int.from_bytes(modulus, "big"), entry["alg"])
+    return kid, Key(int.from_bytes(modulus, "big"), entry["alg"])
 
 
-def is_named_private(entry):
-    """A private key under a name: a public key of that name is none, since anybody may have signed with it."""
-    return isinstance(entry, dict) and isinstance(entry.get("kid"), str) and any(member in entry for member in PRIVATE_MEMBERS)
+def private_names(item):
+    """The names of a private key, whatever else is wrong with it: a public key of such a name is none, since anybody may have
+    signed with it."""
+    if not isinstance(item, Entry) or not any(name == private for name, _ in item.members for private in PRIVATE_MEMBERS):
+        return set()
+    return {value for name, value in item.members if name == "kid" and isinstance(value, str) and not isinstance(value, Half)}
 
 
 def key_set(text):
@@ -422,21 +495,18 @@ def key_set(text):
     data = text.encode()
     require(len(data) <= MAX_JWKS_BYTES, "keys-unavailable")
     try:
-        document = Scanner(data, tolerate_duplicates_from_depth=3).document()
+        document = OutlineScanner(data).document()
     except Refused:
         raise Refused("keys-unavailable") from None
     require(isinstance(document, dict) and isinstance(document.get("keys"), list), "keys-unavailable")
     require(len(document["keys"]) <= MAX_JWKS_KEYS, "keys-unavailable")
-    keys, seen = {}, {entry["kid"] for entry in document["keys"] if is_named_private(entry)}
-    for entry in document["keys"]:
-        key = usable_jwk(entry)
-        if key is None:
+    keys, seen = {}, set().union(*map(private_names, document["keys"]))
+    for kid, key in filter(None, map(usable_jwk, document["keys"])):
+        if kid in seen:
+            keys.pop(kid, None)
             continue
-        if entry["kid"] in seen:
-            keys.pop(entry["kid"], None)
-            continue
-        seen.add(entry["kid"])
-        keys[entry["kid"]] = key
+        seen.add(kid)
+        keys[kid] = key
     return keys
 
 

@@ -188,6 +188,57 @@ def entries(f):
     }.items():
         f.token(f"entry-duplicate-{name}", "a member twice in an entry refuses the entry", token(), "unknown-kid", keys=text(entry))
         f.token(f"entry-duplicate-{name}-spares-the-rest", ENTRY, token(head=header(kid=ROTATED_KID), by="rotated"), keys=text(entry))
+
+    def nested(depth):
+        return "[" * depth + "]" * depth
+
+    def entry_is(name, why, text_of_entry, taken=False, tags=()):
+        f.token(f"entry-{name}", why, token(), "ok" if taken else "unknown-kid", keys=text(text_of_entry), tags=tags)
+        f.token(f"entry-{name}-spares-the-rest", ENTRY, token(head=header(kid=ROTATED_KID), by="rotated"), keys=text(text_of_entry), tags=tags)
+
+    extended = doubled[:-1] + ","
+    many = ",".join(f'"m{i}":0' for i in range(1024 - len(good)))
+    entry_is("16-deep", "an entry is nested 16 deep at most, itself being 1", extended + f'"x":{nested(15)}}}', taken=True)
+    entry_is("17-deep", "an entry that is nested deeper than 16 refuses itself", extended + f'"x":{nested(16)}}}', tags=["attack:39"])
+    entry_is("300-deep", "an entry that is nested deeper than 16 refuses itself", extended + f'"x":{nested(300)}}}', tags=["attack:39"])
+    entry_is("deep-and-not-an-object", "an entry that is no object refuses itself, however deep it is", nested(40))
+    entry_is("1024-members", "an entry has 1024 members at most", extended + many + "}", taken=True)
+    entry_is("1025-members", "an entry of more than 1024 members refuses itself", extended + many + ',"x":0}')
+    entry_is("1025-members-inside", "those of what lies in it are counted", extended + '"x":{' + many + ',"y":0}}')
+    entry_is("5000-members", "an entry of more than 1024 members refuses itself", extended + ",".join(f'"m{i}":0' for i in range(5000)) + "}")
+    entry_is("half-a-pair", "half of a surrogate pair stands for no character: the entry refuses itself", extended + r'"x":"\ud800"}')
+    entry_is("half-a-pair-in-a-name", "half of a surrogate pair stands for no character: the entry refuses itself", extended + r'"\udc00":1}')
+    entry_is("half-a-pair-nested", "half of a surrogate pair stands for no character: the entry refuses itself", extended + r'"x":[["\ud83d","\ud83d\ud83d"]]}')
+    entry_is("half-a-pair-before-a-quote", "what follows half of a pair is not part of it", extended + r'"x":"\ud800\"","y":"\ud800","z":"\udfff\\"}')
+    entry_is("whole-pair", "a surrogate pair is a character", extended + r'"x":"\ud83d\ude00"}', taken=True)
+
+    for name, value in {"deep": nested(17), "300-deep": nested(300), "half-a-pair": r'"\ud800"', "many-members": "{" + ",".join(f'"m{i}":0' for i in range(2000)) + "}", "duplicate": '{"a":1,"a":2}'}.items():
+        f.token(f"document-member-{name}", "what a document has beside its keys is not looked into", token(), keys={"jwks": forge.compact({"keys": [good]})[:-1] + f',"x":{value}}}'})
+    many = ",".join(f'"m{i}":0' for i in range(1023))
+    f.token("document-1024-members", "a document has 1024 members of its own at most", token(), keys={"jwks": "{" + many + "," + forge.compact({"keys": [good]})[1:]})
+    f.token("document-1025-members", "a document of more than 1024 members is refused as a whole", token(), "keys-unavailable", keys={"jwks": "{" + many + ',"x":0,' + forge.compact({"keys": [good]})[1:]})
+    f.token("document-half-a-pair-in-a-name", "half of a surrogate pair in the name of a document's own member makes it none", token(), "keys-unavailable", keys={"jwks": r'{"\ud800":1,' + forge.compact({"keys": [good]})[1:]})
+    for name, value in {"bad-number": "01", "bad-escape": r'"\x"', "short-escape": r'"\ud80"', "control-character": '"\x01"', "trailing-comma": "[1,]", "no-colon": '{"a" 1}', "no-comma": '{"a":1 "b":2}', "number-as-name": "{1:2}", "brackets-crossed": "[{]}", "brackets-crossed-deep": "[" * 20 + "{]}" + "]" * 20, "not-closed": "[", "word": "none", "deep-and-bad": "[" * 20 + "01" + "]" * 20}.items():
+        f.token(f"entry-no-json-{name}", "a document with an entry that is no JSON is no JSON: where the entry ends, nobody can tell", token(head=header(kid=ROTATED_KID), by="rotated"), "keys-unavailable", keys=text(extended + f'"x":{value}}}'))
+
+    private_half = forge.b64url(private.d.to_bytes(256, "big"))
+    for name, entry in {
+        "d-twice": extended + f'"d":"{private_half}","d":"{private_half}"}}',
+        "d-twice-escaped": extended + f'"d":"{private_half}",' + r'"\u0064":"AQ"}',
+        "after-a-member-twice": extended + f'"use":"sig","d":"{private_half}"}}',
+        "after-a-name-twice": f'{{"x":1,"x":2,"kid":"{KID}","d":"{private_half}"}}',
+        "named-twice": f'{{"kid":"ins_whatever","kid":"{KID}","d":"{private_half}"}}',
+        "named-twice-and-first": f'{{"kid":"{KID}","kid":"ins_whatever","d":"{private_half}"}}',
+        "too-deep": extended + f'"x":{nested(17)},"d":"{private_half}"}}',
+        "of-too-many-members": extended + ",".join(f'"m{i}":0' for i in range(1025)) + f',"d":"{private_half}"}}',
+        "with-half-a-pair": extended + r'"x":"\udc00",' + f'"d":"{private_half}"}}',
+    }.items():
+        why = "a private key spoils its name, whatever else is wrong with it"
+        keys = {"jwks": forge.compact({"keys": [good, "@", forge.jwk("rotated", ROTATED_KID)]}).replace('"@"', entry)}
+        f.token(f"private-{name}", why, token(), "unknown-kid", keys=keys, tags=["attack:11"])
+        f.token(f"private-{name}-spares-the-rest", ENTRY, token(head=header(kid=ROTATED_KID), by="rotated"), keys=keys, tags=["attack:11"])
+    nobody = f'{{"kid":"{KID}' + r'\ud800","d":"AQ"}'
+    f.token("private-named-by-half-a-pair", "a name with half of a surrogate pair is nobody's", token(), keys=text(nobody + "," + forge.compact(good)), tags=["attack:11"])
     escaped = forge.compact(good).replace('"kty"', r'"k\u0074y"').replace(KID, KID.replace("_", r"\u005f"))
     f.token("entry-escaped", "an entry's members are compared after unescaping", token(), keys=text(escaped))
 
