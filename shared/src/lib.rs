@@ -56,6 +56,7 @@ mod jwks;
 mod key_cache;
 mod key_error;
 mod key_set;
+mod pasted;
 mod pem;
 mod permissions;
 mod policy;

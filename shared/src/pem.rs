@@ -1,12 +1,11 @@
 //! `KeyMaterial`: keys as people paste them.
 
-use std::borrow::Cow;
-
 use crate::base64;
 use crate::error::Excerpt;
 use crate::jwks::{Jwk, Jwks, MAX_JWKS_BYTES};
 use crate::key_error::KeyError;
 use crate::key_set::KeySet;
+use crate::pasted::{unwrapped, written_out};
 use crate::policy::Issuer;
 use crate::signature::Rsa;
 use crate::text;
@@ -16,7 +15,8 @@ use crate::text;
 /// Taken are a JWKS, a single JWK, and one RSA public key in PEM: as `PUBLIC KEY` (RFC 7468 section 13), as
 /// `RSA PUBLIC KEY` (RFC 8017 appendix A.1.1) or in a `CERTIFICATE`, of which the key alone is looked at, neither its
 /// dates nor its signature. Any of these may have lost its shape on the way: all in one line, CRLF, quotes around it, a
-/// byte order mark, no BEGIN and END lines, all of it in base64 once more; PEM may have its newlines written out as `\n`.
+/// byte order mark, no BEGIN and END lines, newlines written out as `\n`, JSON put into a JSON string, all of it in base64
+/// once more.
 ///
 /// The form is forgiven, the content is not: DER is read strictly, and whatever else stands in the text refuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,13 @@ fn parse_text(text: &str) -> Option<Result<KeyMaterial, KeyError>> {
     if text.is_empty() {
         return Some(Err(KeyError::Empty));
     }
-    if matches!(text.as_bytes(), [b'{' | b'[', ..]) {
+    if is_json(text) {
         return Some(parse_json(text));
+    }
+    let plain = written_out(text);
+    let inner = unwrapped(&plain);
+    if is_json(inner) {
+        return Some(parse_keys(inner));
     }
     if let Some((_, kind)) = CLERK_KEYS.into_iter().find(|(prefix, _)| text.starts_with(prefix)) {
         return Some(Err(KeyError::ClerkKey { kind }));
@@ -82,69 +87,21 @@ fn parse_text(text: &str) -> Option<Result<KeyMaterial, KeyError>> {
         return Some(Err(KeyError::OtherKey { kind: "an OpenSSH public key" }));
     }
     if text::contains(text, "--") {
-        return Some(parse_pem(&written_out(text)).map(KeyMaterial::Modulus));
+        return Some(parse_pem(&plain).map(KeyMaterial::Modulus));
     }
     None
 }
 
-/// Without the white space, quotes and byte order mark around it, whichever way round they come.
-fn unwrapped(text: &str) -> &str {
-    const QUOTES: [(&str, &str); 5] = [("\"", "\""), ("'", "'"), ("`", "`"), ("“", "”"), ("‘", "’")];
-    let mut inner = text;
-    loop {
-        let trimmed = text::trimmed(inner, |c| c.is_whitespace() || c == '\u{feff}');
-        let unquoted =
-            QUOTES.into_iter().find_map(|(open, close)| trimmed.strip_prefix(open)?.strip_suffix(close));
-        match unquoted {
-            Some(unquoted) => inner = unquoted,
-            None => return trimmed,
-        }
-    }
-}
-
-/// With newlines where they were written out: backslashes, one or several, before `n`, `r`, the end of a line or that
-/// of the text. Neither base64 nor a label has any.
-fn written_out(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| byte == b'\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = text::split_once(rest, b'\\') {
-        out.push_str(before);
-        let slashes = after.bytes().take_while(|byte| *byte == b'\\').count();
-        let escaped = after.get(slashes..).unwrap_or_default();
-        let newline = match escaped.as_bytes() {
-            [] => Some(""),
-            [b'n' | b'r' | b'\n' | b'\r', ..] => escaped.get(1..),
-            _ => None,
-        };
-        out.push(if newline.is_some() { '\n' } else { '\\' });
-        rest = newline.unwrap_or(escaped);
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
+fn is_json(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'{' | b'[', ..])
 }
 
 fn parse_json(text: &str) -> Result<KeyMaterial, KeyError> {
     match parse_keys(text) {
-        // Quotes that were escaped, since the JSON was put into a string once more.
-        Err(KeyError::NotAJwks { at: 1.. }) => parse_keys(&unescaped_quotes(text)),
+        // Newlines that were written out, or quotes, since the JSON was put into a string.
+        Err(KeyError::NotAJwks { at: 1.. }) => parse_keys(&written_out(text)),
         parsed => parsed,
     }
-}
-
-/// With `\"` read as `"`.
-fn unescaped_quotes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = text::split_once_at(rest, "\\\"") {
-        out.push_str(before);
-        out.push('"');
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 fn parse_keys(text: &str) -> Result<KeyMaterial, KeyError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base64;
 use crate::key_set::KeyId;
+use crate::pasted::unwrapped;
 use crate::signature::Algorithm;
 use crate::text;
 
@@ -117,14 +118,14 @@ pub struct PublishableKey {
 impl PublishableKey {
     /// Takes `pk_test_…` or `pk_live_…`. A `pk_test_` key whose host is a loopback address means http.
     ///
-    /// White space around the key is not part of it; padding of its base64 is, since the cookies' suffix is made of
-    /// the key's text.
+    /// White space, quotes and a byte order mark around the key are not part of it; padding of its base64 is, since the
+    /// cookies' suffix is made of the key's text.
     ///
     /// # Errors
     ///
     /// [`PolicyError::PublishableKey`].
     pub fn parse(text: &str) -> Result<PublishableKey, PolicyError> {
-        let text = text::trim(text);
+        let text = unwrapped(text);
         let shown: String = text.chars().take(8).collect();
         let error = |wrong| PolicyError::PublishableKey { shown: shown.clone(), wrong };
         if text.starts_with("sk_") {
@@ -572,6 +573,8 @@ mod tests {
         let local = PublishableKey::parse(" pk_test_MTI3LjAuMC4xOjQwMDAk\n").unwrap();
         assert_eq!(local.issuer().as_str(), "http://127.0.0.1:4000");
         assert_eq!(local.as_str(), "pk_test_MTI3LjAuMC4xOjQwMDAk");
+        let quoted = PublishableKey::parse("\u{feff}'pk_test_MTI3LjAuMC4xOjQwMDAk' ").unwrap();
+        assert_eq!(quoted, local);
         assert!(!local.is_live());
         let test = PublishableKey::parse("pk_test_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
         assert_eq!(test.issuer().as_str(), "https://clerk.example.com");

@@ -105,7 +105,35 @@ def documents(f):
         "jwks-base64": (forge.b64(forge.compact(jwks).encode()), jwks["keys"]),
         "jwk-base64": (forge.b64(forge.compact(jwk).encode()), [jwk]),
         "jwks-bad-entry": (forge.compact({"keys": [{"kty": "EC"}, jwk]}), [jwk]),
+        "jwks-deep-entry": ('{"keys":[{"x":' + "[" * 40 + "]" * 40 + "}," + forge.compact(jwk) + "]}", [jwk]),
     }
+    for form, document, means in (("jwk", jwk, [jwk]), ("jwks", jwks, jwks["keys"])):
+        pretty = forge.json.dumps(document, indent=2)
+        string = forge.json.dumps(pretty)
+        for name, text in {
+            "escaped-newlines": pretty.replace("\n", "\\n"),
+            "escaped-crlf": pretty.replace("\n", "\\r\\n"),
+            "escaped-twice": pretty.replace("\n", "\\\\n"),
+            "escaped-newlines-and-real-ones": pretty.replace("\n", "\\n\n"),
+            "escaped-newlines-around": "\\n" + pretty.replace("\n", "\\n") + "\\n",
+            "escaped-tabs": forge.json.dumps(document, indent="\t").replace("\n", "\\n").replace("\t", "\\t"),
+            "continued-lines": pretty.replace("\n", "\\\n"),
+            "quoted-escaped-newlines": "'" + pretty.replace("\n", "\\n") + "'",
+            "in-a-string": string,
+            "in-a-string-without-quotes": string[1:-1],
+            "in-a-string-with-real-newlines": string.replace("\\n", "\n"),
+            "in-a-string-in-a-string": forge.json.dumps(string),
+            "in-a-string-compact": forge.json.dumps(forge.compact(document)),
+            "in-a-string-with-slashes": string.replace("/", "\\/"),
+            "in-a-string-base64": forge.b64(string.encode()),
+            "escaped-newlines-bom": "\ufeff\"" + pretty.replace("\n", "\\n") + '"\r\n',
+        }.items():
+            texts[f"{form}-{name}"] = (text, means)
+    odd = {**jwk, "kid": 'ins_\\u00e9"\\\\n'}
+    f.token("jwk-odd-name", "what is written out in a name stays as it is", token(head=header(kid=odd["kid"])), keys={"pasted": forge.compact(odd)}, means={"jwks": {"keys": [odd]}})
+    hyphens = forge.jwk("instance", "ins--1")
+    for name, text in {"": forge.compact(hyphens), "-in-a-string": forge.json.dumps(forge.compact(hyphens)), "-escaped-newlines": "\\n" + forge.compact(hyphens)}.items():
+        f.token(f"jwk-hyphens{name}", "two hyphens make no PEM of a JWK", token(head=header(kid="ins--1")), keys={"pasted": text}, means={"jwks": {"keys": [hyphens]}})
     for name, (text, keys) in texts.items():
         means = {"jwks": {"keys": keys}}
         f.token(f"{name}", "published keys in a setting, each with its name", token(), keys={"pasted": text}, means=means)
@@ -137,6 +165,14 @@ def refused(f):
         "private-under-public-label": (forge.pem("PUBLIC KEY", forge.private_der("instance")), ["attack:11"]),
         "private-no-armour": (forge.b64(forge.private_der("instance")), ["attack:11"]),
         "private-jwk": (forge.compact({**jwk, "d": forge.b64url(forge.key("instance").d.to_bytes(256, "big"))}), ["attack:11"]),
+        "private-jwk-d-twice": (forge.compact(jwk)[:-1] + ',"d":"AQ","d":"AQ"}', ["attack:11"]),
+        "private-jwk-escaped-newlines": (forge.json.dumps({**jwk, "d": "AQ"}, indent=1).replace("\n", "\\n"), ["attack:11"]),
+        "private-jwk-in-a-string": (forge.json.dumps(forge.compact({**jwk, "d": "AQ"})), ["attack:11"]),
+        "private-beside-public": (forge.compact({"keys": [jwk, {**jwk, "d": "AQ"}]}), ["attack:11"]),
+        "private-beside-public-d-twice": ('{"keys":[' + forge.compact(jwk) + "," + forge.compact(jwk)[:-1] + ',"d":"AQ","d":"AQ"}]}', ["attack:11"]),
+        "jwk-newline-in-a-name": (forge.compact(jwk).replace("ins_", "ins\n_"), []),
+        "jwk-escaped-newline-in-a-member": (forge.compact(jwk).replace('"kty"', '"k\\nty"'), []),
+        "jwk-no-json-in-a-string": (forge.json.dumps(forge.compact(jwk)[:-1]), []),
         "symmetric-jwk": (forge.compact({"kty": "oct", "kid": KID, "alg": "HS256", "k": "c2VjcmV0"}), ["attack:11"]),
         "elliptic": (forge.pem("PUBLIC KEY", elliptic), ["attack:9"]),
         "ed25519": (forge.pem("PUBLIC KEY", ed25519), ["attack:9"]),

@@ -31,6 +31,9 @@ def publishable_keys(f):
     taken("padded", "padding is part of the text that the cookies' suffix is made of", pk("clerk.a.example.com$", padding=True), "https://clerk.a.example.com", False)
     taken("unpadded", "the same key without it has another suffix", pk("clerk.a.example.com$"), "https://clerk.a.example.com", False)
     taken("newline", "white space around a key is not part of it", pk("clerk.example.com$") + "\n", "https://clerk.example.com", False)
+    plain = pk("clerk.example.com$")
+    for name, text in {"blanks": f" \t{plain}\r\n", "bom": "\ufeff" + plain, "double-quotes": f'"{plain}"', "single-quotes": f"'{plain}'\n", "back-quotes": f"`{plain}`", "typographic-quotes": f"\u201c{plain}\u201d", "bom-blanks-and-quotes": f'\ufeff "{plain} "\r\n', "quotes-in-quotes": f"'\"{plain}\"'", "no-break-space": f"\u00a0{plain}"}.items():
+        f.setting(f"publishable-key-{name}", "what was pasted around a key is not part of it", {"publishable_key": text}, issuer="https://clerk.example.com", live=False, cookie_suffix=rule_requests.cookie_suffix(plain))
     taken("port", "a host may have a port", pk("clerk.example.com:8443$"), "https://clerk.example.com:8443", False)
     taken("loopback", "a test key of a loopback host means http", pk("127.0.0.1:9400$"), "http://127.0.0.1:9400", False)
     taken("loopback-live", "no other key does", pk("127.0.0.1:9400$", "live"), "https://127.0.0.1:9400", True)
@@ -38,7 +41,7 @@ def publishable_keys(f):
         "empty": "", "prefix-alone": "pk_test_", "no-prefix": forge.b64(b"clerk.example.com$"), "old-prefix": "test_" + forge.b64(b"clerk.example.com$"), "other-kind": pk("clerk.example.com$", "prod"), "upper-case": pk("clerk.example.com$").upper(), "prefix-case": "PK_test_" + forge.b64(b"clerk.example.com$"),
         "secret-key": "sk_test_" + forge.b64(b"clerk.example.com$"), "no-dollar": pk("clerk.example.com"), "cut": pk("clerk.example.com$")[:-2], "dollar-inside": pk("clerk$.example.com$"), "two-dollars": pk("clerk.example.com$$"), "no-dot": pk("localhost$"), "only-dot": pk(".$"), "only-dollar": pk("$"),
         "scheme": pk("https://clerk.example.com$"), "path": pk("clerk.example.com/x$"), "slash": pk("clerk.example.com/$"), "user-info": pk("a@clerk.example.com$"), "query": pk("clerk.example.com?x$"), "upper-case-host": pk("Clerk.example.com$"), "space-host": pk("clerk example.com$"), "newline-host": pk("clerk.example.com\n$"), "nul-host": pk("clerk.example.com\0$"), "not-ascii-host": pk("clérk.example.com$"), "star": pk("*.example.com$"), "bad-port": pk("clerk.example.com:99999$"), "no-port": pk("clerk.example.com:$"), "two-dots": pk("clerk..example.com$"), "hyphen-first": pk("-clerk.example.com$"), "long-label": pk("a" * 64 + ".example.com$"),
-        "fourth-part": pk("clerk.example.com$") + "_x", "base64url": "pk_test_" + forge.b64url("clerk.example.com/???>>>$".encode()), "not-base64": "pk_test_!!!!", "quoted": '"' + pk("clerk.example.com$") + '"',
+        "fourth-part": pk("clerk.example.com$") + "_x", "base64url": "pk_test_" + forge.b64url("clerk.example.com/???>>>$".encode()), "not-base64": "pk_test_!!!!", "quote-before": '"' + pk("clerk.example.com$"), "quote-after": pk("clerk.example.com$") + "'", "quotes-differ": '"' + pk("clerk.example.com$") + "'", "quotes-alone": '""', "quote-alone": "'", "name-before": "CLERK_PUBLISHABLE_KEY=" + pk("clerk.example.com$"),
     }.items():
         f.setting(f"publishable-key-{name}-refused", "a plain DNS host in lower case, perhaps a port, and `$`", {"publishable_key": text}, accepted=False)
 
