@@ -88,7 +88,7 @@ pub use policy::{
 };
 pub use principal::{
     FactorAges, Grants, Impersonator, Organization, Principal, Requirement, Reverification,
-    ReverificationLevel, UnverifiedPrincipal,
+    ReverificationLevel, UnknownPreset, UnverifiedPrincipal,
 };
 pub use request::{Check, CookieAuth, PresentedToken, Request, RequestVerifier, bearer};
 #[cfg(feature = "aws-lc")]

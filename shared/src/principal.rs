@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use crate::error::Excerpt;
 use crate::json::Value;
 use crate::key_set::KeyId;
 use crate::permissions::{self, Scoped};
@@ -138,6 +139,13 @@ pub enum ReverificationLevel {
     MultiFactor,
 }
 
+/// A name that no preset of Clerk's has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no preset is called \"{name}\", expected strict_mfa, strict, moderate or lax")]
+pub struct UnknownPreset {
+    name: Excerpt,
+}
+
 impl Reverification {
     /// Clerk's preset `strict_mfa`: both factors within 10 minutes.
     pub const STRICT_MFA: Reverification =
@@ -153,13 +161,24 @@ impl Reverification {
         Reverification { level: ReverificationLevel::SecondFactor, max_age_mins: 1440 };
 
     /// The preset of this name, as Clerk spells it.
-    pub fn preset(name: &str) -> Option<Reverification> {
+    ///
+    /// A name that is misspelt is an error: as an `Option` it would be a [`Requirement`] that asks for less.
+    ///
+    /// ```compile_fail,E0308
+    /// # use doorward_verifier::{Requirement, Reverification};
+    /// let asked = Requirement { reverification: Reverification::preset("strikt"), ..Requirement::default() };
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownPreset`].
+    pub fn preset(name: &str) -> Result<Reverification, UnknownPreset> {
         match name {
-            "strict_mfa" => Some(Reverification::STRICT_MFA),
-            "strict" => Some(Reverification::STRICT),
-            "moderate" => Some(Reverification::MODERATE),
-            "lax" => Some(Reverification::LAX),
-            _ => None,
+            "strict_mfa" => Ok(Reverification::STRICT_MFA),
+            "strict" => Ok(Reverification::STRICT),
+            "moderate" => Ok(Reverification::MODERATE),
+            "lax" => Ok(Reverification::LAX),
+            _ => Err(UnknownPreset { name: Excerpt::of(name) }),
         }
     }
 
@@ -544,6 +563,7 @@ mod tests {
         assert!(has("[9,9]", "strict_mfa") && has("[9,-1]", "strict_mfa"));
         assert!(!has("[10,9]", "strict_mfa") && !has("[9,10]", "strict_mfa") && !has("[-1,9]", "strict_mfa"));
         assert!(!has("[-1,-1]", "lax"));
-        assert_eq!(Reverification::preset("STRICT"), None);
+        let unknown = Reverification::preset("STRICT").unwrap_err().to_string();
+        assert_eq!(unknown, "no preset is called \"STRICT\", expected strict_mfa, strict, moderate or lax");
     }
 }

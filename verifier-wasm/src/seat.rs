@@ -268,7 +268,7 @@ fn requirement(asked: Pairs<'_>) -> Option<Requirement<'_>> {
     }
     let reverification = match (asked.get("reverification"), asked.get("level"), asked.get("afterMinutes")) {
         (None, None, None) => None,
-        (Some(preset), None, None) => Some(Reverification::preset(preset)?),
+        (Some(preset), None, None) => Some(Reverification::preset(preset).ok()?),
         (None, Some(level), Some(mins)) => {
             Some(Reverification { level: level_named(level)?, max_age_mins: mins.parse().ok()? })
         }

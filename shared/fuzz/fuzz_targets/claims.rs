@@ -62,7 +62,8 @@ fn check(principal: &Principal, payload: &[u8], now: UnixTime, azp_required: boo
             permission.trim_start_matches("org:") != "" || permission.len() > 4
         );
     }
-    for reverification in ["strict_mfa", "strict", "moderate", "lax"].map(Reverification::preset) {
+    for preset in ["strict_mfa", "strict", "moderate", "lax"] {
+        let reverification = Some(Reverification::preset(preset).unwrap());
         let asked = Requirement { role: Some("org:admin"), reverification, ..Requirement::default() };
         let role = Requirement { role: Some("admin"), ..Requirement::default() };
         assert!(!principal.has(&asked) || principal.has(&role));
