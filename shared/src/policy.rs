@@ -53,7 +53,7 @@ pub enum PolicyError {
     /// No algorithm was named.
     #[error("no algorithm: name RS256, the one that Clerk signs with")]
     NoAlgorithm,
-    /// An empty audience.
+    /// An audience that is empty or blank.
     #[error("an empty audience: name the `aud` of the template, or leave it out")]
     NoAudience,
 }
@@ -410,10 +410,10 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::NoAudience`] for an empty one.
+    /// [`PolicyError::NoAudience`] for one that is empty or blank.
     pub fn with_template_audience(mut self, audience: impl Into<String>) -> Result<Policy, PolicyError> {
         let audience = audience.into();
-        if audience.is_empty() {
+        if audience.trim().is_empty() {
             return Err(PolicyError::NoAudience);
         }
         self.template_audience = Some(audience);
@@ -758,7 +758,9 @@ mod tests {
 
     #[test]
     fn what_is_empty_asks_for_nothing_and_is_refused() {
-        assert_eq!(policy().with_template_audience("").unwrap_err(), PolicyError::NoAudience);
+        for nothing in ["", " ", "\t\n", "\u{a0}"] {
+            assert_eq!(policy().with_template_audience(nothing).unwrap_err(), PolicyError::NoAudience);
+        }
         assert_eq!(policy().with_algorithms([]).unwrap_err(), PolicyError::NoAlgorithm);
     }
 
