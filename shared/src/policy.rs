@@ -251,6 +251,9 @@ fn decimal(text: &str) -> Option<u32> {
 ///
 /// The `*` stands for one or more letters, digits and hyphens. Everything else is compared byte for byte, from end to
 /// end: `https://app-*.example.com` takes `https://app-7.example.com` and nothing of another host, scheme or port.
+///
+/// The last two labels are written out. Which names anybody may register one beneath, such as `co.uk` or `vercel.app`, is
+/// not known here: a pattern right above one of these takes the origins of strangers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginPattern(String);
 

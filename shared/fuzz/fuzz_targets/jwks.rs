@@ -15,7 +15,9 @@ fuzz_target!(|document: &[u8]| {
             Ok(json) => assert_eq!(json["keys"].as_array().unwrap().len(), entries),
             Err(error) => {
                 let message = error.to_string();
-                assert!(["recursion limit", "surrogate", "hex escape"].iter().any(|why| message.contains(why)));
+                assert!(
+                    ["recursion limit", "surrogate", "hex escape"].iter().any(|why| message.contains(why))
+                );
             }
         }
         assert!(entries <= MAX_JWKS_KEYS);
