@@ -35,56 +35,59 @@ function stated(family, vector, signature) {
 }
 
 async function ofToken(createVerifier, stated, vector, differ) {
-  const { document, ...settings } = stated;
-  let session;
-  let refusal;
-  try {
-    const verifier = createVerifier(settings);
-    session = await verifier.verify(vector.token, { now: vector.now * 1000 });
-  } catch (error) {
-    refusal = asRefusal(error, settings);
-  }
-  if (vector.expect.code === "unknown-kid" && refusal?.code === "keys-unavailable" && isOfNoUse(createVerifier, stated)) {
-    refusal = unknownKid;
-  }
+  const { session, refusal } = await answer(createVerifier, stated, async (verifier) => {
+    try {
+      return { session: await verifier.verify(vector.token, { now: time(vector) }) };
+    } catch (error) {
+      if (error.name !== "VerifyError") throw error;
+      return { refusal: error };
+    }
+  });
   compareAnswer(differ, vector, session, refusal);
 }
 
-const unknownKid = { code: "unknown-kid", reason: "jwk-kid-mismatch" };
-
-/** The vectors judge by any set of keys; one without a single good key counts as a failed fetch where sets are fetched. */
-function isOfNoUse(createVerifier, { document, ...settings }) {
-  if (document === undefined) return false;
-  try {
-    createVerifier({ ...settings, keys: document });
-    return false;
-  } catch (error) {
-    return error.name === "SettingsError";
-  }
-}
-
-/** Pasted keys that are none: here the settings are refused, which leaves no keys to judge with. */
-function asRefusal(error, { keys }) {
-  if (error.name === "SettingsError" && keys !== undefined) {
-    return { code: "keys-unavailable", reason: "jwk-remote-failed-to-load" };
-  }
-  if (error.name !== "VerifyError") throw error;
-  return error;
-}
-
-async function ofRequest(createVerifier, { issuer, document, ...settings }, vector, differ) {
-  const withKey = vector.cookies.startsWith("pk_");
-  const verifier = createVerifier({
-    ...settings,
-    ...(withKey ? { publishableKey: vector.cookies } : { issuer }),
-    cookies: vector.cookies === "off" ? "off" : "on",
-  });
+async function ofRequest(createVerifier, { issuer, ...stated }, vector, differ) {
+  const cookies = vector.cookies ?? "off";
+  const whose = cookies.startsWith("pk_") ? { publishableKey: cookies } : { issuer };
   const { method, url } = vector.request;
   const headers = {};
   for (const [name, value] of vector.request.headers) (headers[name.toLowerCase()] ??= []).push(value);
-  const check = await verifier.check({ method, url, headers }, { now: vector.now * 1000 });
-  differ("outcome", vector.expect.outcome, check.outcome);
-  compareAnswer(differ, vector, check.session, check.error);
+  const settings = { ...stated, ...whose, cookies: cookies === "off" ? "off" : "on" };
+  const { outcome, session, refusal } = await answer(createVerifier, settings, async (verifier) => {
+    const check = await verifier.check({ method, url, headers }, { now: time(vector) });
+    return { outcome: check.outcome, session: check.session, refusal: check.error };
+  });
+  differ("outcome", vector.expect.outcome, outcome);
+  compareAnswer(differ, vector, session, refusal);
+}
+
+const time = ({ now = 0 }) => now * 1000;
+
+/** What `judge` says with a verifier of these settings, as the vectors have it wherever settings are refused as a whole. */
+async function answer(createVerifier, { document, ...settings }, judge) {
+  let said;
+  try {
+    said = await judge(createVerifier(settings));
+  } catch (error) {
+    if (error.name !== "SettingsError") throw error;
+    const { keys, ...rest } = settings;
+    // Pasted keys that are none leave no keys to judge with.
+    return keys === undefined ? { refusal: STOPPED } : answer(createVerifier, { ...rest, ...NO_KEYS }, judge);
+  }
+  if (document === undefined || said.refusal?.code !== "keys-unavailable") return said;
+  // One without a single good key counts as a failed fetch where sets are fetched. The vectors judge by any set.
+  return judge(createVerifier({ ...settings, fetch: async () => new Response(withOneKeyMore(document)) }));
+}
+
+/** A policy that is refused stops the start: there is no code. */
+const STOPPED = { code: "refused", reason: null };
+
+const NO_KEYS = { fetch: async () => new Response("", { status: 503 }) };
+
+/** A set with a key that nobody names; what is no set stays none. */
+function withOneKeyMore(document) {
+  const key = JSON.stringify({ kty: "RSA", alg: "RS256", kid: "one key more", e: "AQAB", n: `${"_".repeat(341)}w` });
+  return document.replace(/"keys"\s*:\s*\[(?=\s*(\])?)/, (begin, isEmpty) => `${begin}${key}${isEmpty ? "" : ","}`);
 }
 
 /** Webhooks, and their secrets, are for servers: this package has neither. */
@@ -136,7 +139,7 @@ function differ() {
 
 /** Keys as they are given: pasted, published (then with the document), or not to be had. */
 function source(keys) {
-  if (keys === null) return { fetch: async () => new Response("", { status: 503 }) };
+  if (keys === null || keys === undefined) return NO_KEYS;
   if (keys.pasted !== undefined) return { keys: keys.pasted };
   const document = typeof keys.jwks === "string" ? keys.jwks : JSON.stringify(keys.jwks);
   return { document, fetch: async () => new Response(document) };
