@@ -78,13 +78,13 @@ impl Jwks {
     }
 
     fn take(&mut self, entry: Value<'_>, private: &mut Vec<KeyId>) {
-        match Jwk::parse(entry.raw().as_bytes()) {
+        let glance = Glance::at(entry.raw());
+        match glance.jwk(entry.raw().as_bytes()) {
             Ok(key) => self.keys.push(key),
             Err(error) => {
-                let names: Vec<KeyId> = names(entry).collect();
-                self.refused.push(RefusedJwk { kid: names.first().cloned(), error: error.clone() });
-                if error == KeyError::PrivateMember {
-                    private.extend(names);
+                self.refused.push(RefusedJwk { kid: glance.names.first().cloned(), error });
+                if glance.is_private {
+                    private.extend(glance.names);
                 }
             }
         }
@@ -113,14 +113,7 @@ impl Jwk {
         if document.len() > MAX_JWKS_BYTES {
             return Err(KeyError::JwksTooLarge { bytes: document.len() });
         }
-        // Before all else that may be wrong with it.
-        if is_private(document) {
-            return Err(KeyError::PrivateMember);
-        }
-        let mut members = Members::default();
-        read(document, Reach::Depth(MAX_JSON_DEPTH), &mut |name, value| members.take(name, value))
-            .map_err(|error| not_a_jwk(document, error))?;
-        members.jwk()
+        Glance::at(core::str::from_utf8(document).unwrap_or_default()).jwk(document)
     }
 
     /// Its name.
@@ -139,11 +132,42 @@ impl Jwk {
     }
 }
 
+/// What a JWK says of itself, also one that can't be read whole.
+#[derive(Default)]
+struct Glance {
+    names: Vec<KeyId>,
+    is_private: bool,
+}
+
+impl Glance {
+    fn at(document: &str) -> Glance {
+        const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+        let mut glance = Glance::default();
+        for (name, value) in Value::of_read_document(document).members().into_iter().flatten() {
+            if name.is("kid") {
+                glance.names.extend(key_id(value));
+            }
+            glance.is_private |= PRIVATE.iter().any(|private| name.is(private));
+        }
+        glance
+    }
+
+    fn jwk(&self, document: &[u8]) -> Result<Jwk, KeyError> {
+        // Before all else that may be wrong with it.
+        if self.is_private {
+            return Err(KeyError::PrivateMember);
+        }
+        let mut members = Members::default();
+        read(document, Reach::Depth(MAX_JSON_DEPTH), &mut |name, value| members.take(name, value))
+            .map_err(|error| not_a_jwk(document, error))?;
+        members.jwk(self.names.first())
+    }
+}
+
 /// The members of a JWK that a rule is about (RFC 7517 section 4; RFC 7518 section 6.3).
 #[derive(Clone, Copy, Default)]
 struct Members<'a> {
     kty: Option<Value<'a>>,
-    kid: Option<Value<'a>>,
     alg: Option<Value<'a>>,
     usage: Option<Value<'a>>,
     key_ops: Option<Value<'a>>,
@@ -155,7 +179,6 @@ impl<'a> Members<'a> {
     fn take(&mut self, name: Text<'a>, value: Value<'a>) {
         match name {
             _ if name.is("kty") => self.kty = Some(value),
-            _ if name.is("kid") => self.kid = Some(value),
             _ if name.is("alg") => self.alg = Some(value),
             _ if name.is("use") => self.usage = Some(value),
             _ if name.is("key_ops") => self.key_ops = Some(value),
@@ -165,7 +188,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn jwk(&self) -> Result<Jwk, KeyError> {
+    fn jwk(&self, kid: Option<&KeyId>) -> Result<Jwk, KeyError> {
         let says = |member: Option<Value<'_>>, expected: &str| {
             member.and_then(Value::text).is_some_and(|text| text.is(expected))
         };
@@ -183,7 +206,7 @@ impl<'a> Members<'a> {
         }
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| says(self.alg, algorithm.as_str()));
         let algorithm = algorithm.ok_or(KeyError::NoAlgorithm)?;
-        let kid = self.kid.and_then(key_id).ok_or(KeyError::NoKid)?;
+        let kid = kid.cloned().ok_or(KeyError::NoKid)?;
         if !says(self.e, "AQAB") {
             return Err(KeyError::Exponent);
         }
@@ -206,20 +229,6 @@ fn modulus(n: Option<Value<'_>>) -> Result<Vec<u8>, KeyError> {
 
 fn key_id(kid: Value<'_>) -> Option<KeyId> {
     KeyId::from_chars(kid.whole_text()?.chars())
-}
-
-/// The names of an entry, which may be of no use for another reason.
-fn names(entry: Value<'_>) -> impl Iterator<Item = KeyId> {
-    let members = entry.members().into_iter().flatten();
-    members.filter(|(name, _)| name.is("kid")).filter_map(|(_, value)| key_id(value))
-}
-
-/// Whether a JWK has a private member, also one that can't be read whole.
-fn is_private(document: &[u8]) -> bool {
-    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let text = core::str::from_utf8(document).unwrap_or_default();
-    let members = Value::of_read_document(text).members();
-    members.into_iter().flatten().any(|(name, _)| PRIVATE.iter().any(|private| name.is(private)))
 }
 
 fn read<'a>(
