@@ -7,7 +7,7 @@ use doorward_verifier::{
     Check, Code, Lookup, PresentedToken, Principal, Request, Requirement, TokenBuffer, UnixTime,
     UnverifiedPrincipal, VerifyError,
 };
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 use warp::Filter;
 use warp::path::FullPath;
 
@@ -19,10 +19,10 @@ use crate::telemetry;
 use crate::users::{SignedIn, UserError};
 
 /// What of a request says who it comes from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Presented {
     method: Method,
-    path: String,
+    path: FullPath,
     headers: HeaderMap,
     /// None in a server that was put together in another way.
     peer: Option<Peer>,
@@ -140,14 +140,11 @@ pub fn require(principal: &Principal, requirement: &Requirement<'_>) -> Result<(
 
 /// What a request presents: a filter that never rejects.
 pub fn presented() -> impl Filter<Extract = (Presented,), Error = Infallible> + Clone {
-    warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::ext::optional()).map(
-        |method, path: FullPath, headers, peer| Presented {
-            method,
-            path: path.as_str().to_owned(),
-            headers,
-            peer,
-        },
-    )
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional())
+        .map(|method, path, headers, peer| Presented { method, path, headers, peer })
 }
 
 impl Presented {
@@ -164,7 +161,12 @@ impl Presented {
     fn request(&self) -> Request<'_> {
         let text = |value| str::from_utf8(value).unwrap_or("\u{fffd}");
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes())));
-        Request::new(self.method.as_str(), &self.path, headers)
+        Request::new(self.method.as_str(), self.path.as_str(), headers)
+    }
+
+    /// What every `Authorization` header holds.
+    fn authorization(&self) -> impl Iterator<Item = &[u8]> {
+        self.headers.get_all(header::AUTHORIZATION).into_iter().map(HeaderValue::as_bytes)
     }
 }
 
@@ -175,22 +177,21 @@ impl App {
     ///
     /// 401 for whatever the token lacks, 503 when that can't be told.
     pub async fn authenticate(&self, presented: &Presented) -> Result<Principal, ApiError> {
-        let request = presented.request();
-        let principal = self.check(&request).await.map_err(|error| self.refuse(presented, error))?;
+        let principal = self.check(presented).await.map_err(|error| self.refuse(presented, error))?;
         self.users.admit(&principal)?;
         Ok(Arc::unwrap_or_clone(principal))
     }
 
     /// As [`App::authenticate`], with the debug fallback.
     pub(crate) async fn session(&self, presented: &Presented) -> Result<Session, ApiError> {
-        let request = presented.request();
-        match self.check(&request).await {
+        match self.check(presented).await {
             Ok(principal) => {
                 self.users.admit(&principal)?;
                 Ok(Session::Verified(principal))
             }
             Err(VerifyError::KeysUnavailable { .. }) if self.falls_back() => {
-                let judged = self.judge_unverified(&request).map(Box::new).map(Session::Unverified);
+                let judged =
+                    self.judge_unverified(&presented.request()).map(Box::new).map(Session::Unverified);
                 judged.map_err(|error| self.refuse(presented, error))
             }
             Err(error) => Err(self.refuse(presented, error)),
@@ -221,18 +222,15 @@ impl App {
         }
     }
 
-    async fn check(&self, request: &Request<'_>) -> Result<Arc<Principal>, VerifyError> {
+    async fn check(&self, presented: &Presented) -> Result<Arc<Principal>, VerifyError> {
         let now = self.clock.now();
-        let token = self.verifier.token_in_header(request);
-        let remembered =
-            token.and_then(|token| self.verdicts.find(token, |kid| self.keys.lookup(kid, now), now));
-        let principal = match remembered {
-            Some(principal) => principal,
+        let (principal, by_header) = match self.remembered(presented, now) {
+            Some(principal) => (principal, true),
             // Its state is large, and most requests need none of it.
-            None => Box::pin(self.check_anew(request, token, now)).await?,
+            None => Box::pin(self.check_anew(&presented.request(), now)).await?,
         };
         telemetry::token_verified(principal.user_id());
-        if token.is_some() {
+        if by_header {
             telemetry::authenticated_by_header();
         } else {
             telemetry::authenticated_by_cookie();
@@ -240,12 +238,19 @@ impl App {
         Ok(principal)
     }
 
+    /// Whom the token in the header stands for, if the very same was accepted before and that still holds.
+    fn remembered(&self, presented: &Presented, now: UnixTime) -> Option<Arc<Principal>> {
+        let token = self.verifier.bytes_in_header(presented.path.as_str(), presented.authorization())?;
+        self.verdicts.find(token, |kid| self.keys.lookup(kid, now), now)
+    }
+
+    /// The principal, and whether its token came in the header.
     async fn check_anew(
         &self,
         request: &Request<'_>,
-        token: Option<&str>,
         now: UnixTime,
-    ) -> Result<Arc<Principal>, VerifyError> {
+    ) -> Result<(Arc<Principal>, bool), VerifyError> {
+        let token = self.verifier.token_in_header(request);
         let mut buffer = Box::new(TokenBuffer::new());
         let presented = self.verifier.screen(request, &mut buffer, now).map_err(reason)?;
         if self.keys.is_withdrawn(presented.key_id(), now) {
@@ -253,17 +258,18 @@ impl App {
         }
         let lookup = self.lookup(&presented, now).await;
         let keys = lookup.keys().cloned();
-        match principal_of(self.verifier.verify(&presented, lookup, now)) {
-            Err(VerifyError::WrongSignature) => self.check_again(&presented, now).await.map(Arc::new),
-            Err(error) => Err(error),
+        let principal = match principal_of(self.verifier.verify(&presented, lookup, now)) {
+            Err(VerifyError::WrongSignature) => Arc::new(self.check_again(&presented, now).await?),
+            Err(error) => return Err(error),
             Ok(principal) => {
                 let principal = Arc::new(principal);
                 if let (Some(token), Some(keys)) = (token, keys) {
                     self.verdicts.remember(token, &principal, &keys, now);
                 }
-                Ok(principal)
+                principal
             }
-        }
+        };
+        Ok((principal, token.is_some()))
     }
 
     /// The key that a token names, fetched where that may be done.

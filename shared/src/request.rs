@@ -123,13 +123,8 @@ impl<'r> Request<'r> {
             }
     }
 
-    /// The default path of the proxy, `/__clerk`, and what is below it, in the one spelling that no router reads
-    /// differently.
     fn is_clerk_proxy(&self) -> bool {
-        let below = self.path.strip_prefix("/__clerk");
-        let is_plain =
-            !text::contains(self.path, "..") && !self.path.bytes().any(|byte| matches!(byte, b'%' | b'\\'));
-        is_plain && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        is_clerk_proxy(self.path)
     }
 
     /// The cookie of this name: the first, as Clerk's parser has it. An empty one is a missing one.
@@ -191,6 +186,14 @@ fn without_scheme(value: &str) -> VerifyError {
         Ok(()) | Err(VerifyError::TokenTooLarge { .. }) => VerifyError::AuthorizationMalformed,
         Err(error) => error,
     }
+}
+
+/// The default path of the proxy, `/__clerk`, and what is below it, in the one spelling that no router reads
+/// differently.
+fn is_clerk_proxy(path: &str) -> bool {
+    let below = path.strip_prefix("/__clerk");
+    let is_plain = !text::contains(path, "..") && !path.bytes().any(|byte| matches!(byte, b'%' | b'\\'));
+    is_plain && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// The path and the query of a URL, absolute or not.

@@ -13,7 +13,10 @@ use crate::token::TokenBuffer;
 use crate::verifier::{ScreenedToken, Verifier};
 
 use super::cookies::{CookieNames, Glance};
-use super::{Header, Request};
+use super::{Header, Request, is_clerk_proxy, path_and_query};
+
+/// What stands before a token in a header, in any case.
+const SCHEME: &[u8] = b"Bearer ";
 
 /// Whether a session may come in a cookie.
 #[derive(Clone, Debug)]
@@ -149,6 +152,21 @@ impl RequestVerifier {
             Ok(presented) => self.verify(&presented, lookup(presented.key_id()), now),
             Err(decided) => decided,
         }
+    }
+
+    /// What follows `Bearer` in the one `Authorization` header of a request for `url`, unread. If that is a token, it is
+    /// the one on which alone the decision depends, as [`token_in_header`](RequestVerifier::token_in_header) has it: for
+    /// whoever remembers what was decided about the very same bytes, and takes no others for a token.
+    pub fn bytes_in_header<'h>(
+        &self,
+        url: &str,
+        authorization: impl IntoIterator<Item = &'h [u8]>,
+    ) -> Option<&'h [u8]> {
+        let mut values = authorization.into_iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return None };
+        let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+        let left_to_clerk = self.cookies.is_some() && is_clerk_proxy(path_and_query(url).0);
+        (scheme.eq_ignore_ascii_case(SCHEME) && !left_to_clerk).then_some(token)
     }
 
     /// The token on which alone the decision depends, that of a header: for whoever remembers what was decided about it.

@@ -655,6 +655,45 @@ mod how_a_token_came {
     }
 
     #[test]
+    fn a_token_that_is_found_unread_is_the_one_on_which_the_decision_depends() {
+        let token = session(10);
+        let values = [
+            format!("Bearer {token}"),
+            format!("bEARER {token}"),
+            format!("Bearer  {token}"),
+            format!("Bearer\t{token}"),
+            format!("Bearer {token} "),
+            format!(" Bearer {token}"),
+            format!("Bearer{token}"),
+            format!("Basic {token}"),
+            format!("Bearer {token},{token}"),
+            format!("Bearer {token}, Bearer {token}"),
+            format!("Bearer {}", &token[1..]),
+            token.clone(),
+            "Bearer ".to_owned(),
+            "Bearer".to_owned(),
+            String::new(),
+        ];
+        let singles = values.iter().map(|value| vec![value.as_str()]);
+        let pairs = values.iter().map(|value| vec![values[0].as_str(), value]);
+        let (mut found, mut read) = (0, 0);
+        for headers in singles.chain(pairs).chain([vec![]]) {
+            for url in ["/", "/__clerk/v1", "https://app.example.com/__clerk?a#b", "/x?/__clerk"] {
+                for requests in [requests(CookieAuth::Off), with_key(TEST_KEY)] {
+                    let bytes = requests.bytes_in_header(url, headers.iter().map(|value| value.as_bytes()));
+                    let is_found = bytes == Some(token.as_bytes());
+                    let named: Vec<_> = headers.iter().map(|value| ("authorization", *value)).collect();
+                    let is_read = came(&requests, url, &named).1.as_ref() == Some(&token);
+                    assert!(!is_found || is_read, "{headers:?} {url}");
+                    (found, read) = (found + usize::from(is_found), read + usize::from(is_read));
+                }
+            }
+        }
+        // With white space around it, it is read as a token, and not found.
+        assert_eq!((found, read), (12, 24));
+    }
+
+    #[test]
     fn what_is_left_to_clerk_depends_on_no_token() {
         let token = session(10);
         let header = format!("Bearer {token}");
