@@ -137,7 +137,7 @@ async fn a_write_whose_answer_is_lost_is_not_acknowledged_and_not_made_twice() {
         assert!(setup.rename("user_1", "Ada").await.is_err(), "{fault:?}");
         setup.becomes(StoreStatus::Ready).await;
         assert_eq!(
-            setup.rename("user_1", "Grace").await.expect("stored").user.name().as_deref(),
+            setup.rename("user_1", "Grace").await.expect("stored").user().name().as_deref(),
             Some("Grace")
         );
         assert_eq!(setup.name("user_1").await.as_deref(), Some("Grace"), "{fault:?}");
@@ -196,7 +196,7 @@ async fn an_election_costs_seconds_and_nothing_that_was_acknowledged() {
     set.step_down();
     let refused = setup.sign_in("user_2").await.expect_err("there is no primary");
     assert!(is_unavailable(&refused));
-    assert_eq!(setup.sign_in("user_1").await.expect("known").user.name().as_deref(), Some("Ada"));
+    assert_eq!(setup.sign_in("user_1").await.expect("known").user().name().as_deref(), Some("Ada"));
     assert!(setup.rename("user_1", "Grace").await.is_err());
     set.elect(1);
     assert!(setup.comes_back("user_2").await.created);

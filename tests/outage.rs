@@ -92,7 +92,7 @@ async fn a_server_starts_without_mongodb_and_finds_it_when_it_comes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_end_are_noticed_at_once_and_known_users_go_on() {
     let setup = Setup::new(Line::Open).await;
-    let known = setup.sign_in("user_1").await.expect("a user").user;
+    let known = setup.sign_in("user_1").await.expect("a user");
     setup.proxy.set(Line::Cut);
     let (outcome, took) = setup.timed("user_2").await;
     assert!(unavailable(&outcome) && took < Duration::from_millis(2500), "{outcome:?} after {took:?}");
@@ -104,7 +104,7 @@ async fn connections_that_end_are_noticed_at_once_and_known_users_go_on() {
     setup.fixture.clock.advance(Duration::from_secs(600));
     let (outcome, took) = setup.timed("user_1").await;
     let shown = outcome.expect("known");
-    assert_eq!((shown.user, shown.stale), (known, Some(Duration::from_secs(600))));
+    assert_eq!((shown.user(), shown.stale), (known.user(), Some(Duration::from_secs(600))));
     assert!(took < Duration::from_millis(100), "{took:?}");
     setup.proxy.set(Line::Open);
     let took = setup.becomes(StoreStatus::Ready).await;
@@ -170,7 +170,7 @@ async fn nothing_is_acknowledged_that_is_not_stored_while_the_line_comes_and_goe
         let name = format!("name {number}");
         let change = ProfileChange { username: None, name: Some(name.clone()) };
         if let Ok(changed) = setup.users.change(&id, change).await {
-            assert_eq!(changed.user.profile.name.as_deref(), Some(name.as_str()));
+            assert_eq!(changed.user().profile.name.as_deref(), Some(name.as_str()));
             acknowledged = Some(number);
         }
     }

@@ -69,13 +69,13 @@ async fn the_first_sight_makes_a_record_with_address_and_names_from_clerk() {
     let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
     let first = sign_in(&users, "user_1").await;
     assert!(first.created);
-    assert_eq!(first.user.email(), Some("ada@example.com"));
-    assert_eq!(first.user.email_verified(), Some(true));
-    assert_eq!(first.user.name().as_deref(), Some("Ada Lovelace"));
-    assert_eq!(first.user.image_url(), Some("https://img.example.com/a.png"));
-    assert_eq!(first.user.last_login_at, Some(NOON));
+    assert_eq!(first.user().email(), Some("ada@example.com"));
+    assert_eq!(first.user().email_verified(), Some(true));
+    assert_eq!(first.user().name().as_deref(), Some("Ada Lovelace"));
+    assert_eq!(first.user().image_url(), Some("https://img.example.com/a.png"));
+    assert_eq!(first.user().last_login_at, Some(NOON));
     let second = sign_in(&users, "user_1").await;
-    assert_eq!((second.created, second.user), (false, first.user));
+    assert_eq!((second.created, second.user()), (false, first.user()));
     assert!(clerk.last_head().contains("clerk-api-version: "), "{}", clerk.last_head());
 }
 
@@ -83,10 +83,10 @@ async fn the_first_sight_makes_a_record_with_address_and_names_from_clerk() {
 async fn the_id_is_ours_and_the_same_wherever_the_record_is_made() {
     let clock = noon();
     let made = [directory(FaultyStore::new(), None, &clock), directory(FaultyStore::new(), None, &clock)];
-    let ids = [sign_in(&made[0], "user_1").await.user.id, sign_in(&made[1], "user_1").await.user.id];
+    let ids = [sign_in(&made[0], "user_1").await.user().id, sign_in(&made[1], "user_1").await.user().id];
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids[0].get_version_num(), 5);
-    assert_ne!(ids[0], sign_in(&made[0], "user_2").await.user.id);
+    assert_ne!(ids[0], sign_in(&made[0], "user_2").await.user().id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +124,7 @@ async fn first_requests(instances: &[Arc<UserDirectory>]) -> usize {
     for request in requests {
         let signed_in = request.await.expect("no panic");
         created += usize::from(signed_in.created);
-        ids.push(signed_in.user.id);
+        ids.push(signed_in.user().id);
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -139,7 +139,7 @@ async fn one_address_of_two_users_joins_nothing() {
     let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
     let [one, two] = [sign_in(&users, "user_1").await, sign_in(&users, "user_2").await];
     assert!(one.created && two.created);
-    assert_ne!(one.user.id, two.user.id);
+    assert_ne!(one.user().id, two.user().id);
 }
 
 #[tokio::test]
@@ -150,9 +150,9 @@ async fn a_change_at_clerk_is_seen_by_the_first_request_after_a_minute() {
     sign_in(&users, "user_1").await;
     clerk.set_user("user_1", "new@example.com", 2000);
     clock.advance(Duration::from_secs(30));
-    assert_eq!(sign_in(&users, "user_1").await.user.email(), Some("old@example.com"), "it is still fresh");
+    assert_eq!(sign_in(&users, "user_1").await.user().email(), Some("old@example.com"), "it is still fresh");
     clock.advance(Duration::from_secs(30));
-    assert_eq!(sign_in(&users, "user_1").await.user.email(), Some("new@example.com"));
+    assert_eq!(sign_in(&users, "user_1").await.user().email(), Some("new@example.com"));
 }
 
 #[tokio::test]
@@ -165,8 +165,8 @@ async fn a_user_who_keeps_coming_never_waits_for_it() {
     clerk.be(Mood::Slow(Duration::from_millis(100)));
     clock.advance(Duration::from_secs(50));
     let shown = sign_in(&users, "user_1").await;
-    assert_eq!((shown.user.email(), shown.stale), (Some("old@example.com"), None), "shown at once");
-    soon(async || (sign_in(&users, "user_1").await.user.email() == Some("new@example.com")).then_some(()))
+    assert_eq!((shown.user().email(), shown.stale), (Some("old@example.com"), None), "shown at once");
+    soon(async || (sign_in(&users, "user_1").await.user().email() == Some("new@example.com")).then_some(()))
         .await;
 }
 
@@ -183,7 +183,7 @@ async fn an_older_word_of_clerks_never_replaces_a_newer_one() {
     };
     users.record(&id("user_1"), word(2000, "new@example.com")).await.expect("stored");
     users.record(&id("user_1"), word(1000, "old@example.com")).await.expect("stored");
-    assert_eq!(sign_in(&users, "user_1").await.user.email(), Some("new@example.com"));
+    assert_eq!(sign_in(&users, "user_1").await.user().email(), Some("new@example.com"));
 }
 
 #[tokio::test]
@@ -195,8 +195,8 @@ async fn a_clerk_that_hangs_costs_a_second_once_and_is_filled_in_when_it_answers
     let started = Instant::now();
     let first = sign_in(&users, "user_1").await;
     assert!(started.elapsed() < Duration::from_millis(3800), "{:?}", started.elapsed());
-    assert_eq!((first.created, first.user.email()), (true, None), "unknown is null, never a placeholder");
-    soon(async || sign_in(&users, "user_1").await.user.email().map(str::to_owned)).await;
+    assert_eq!((first.created, first.user().email()), (true, None), "unknown is null, never a placeholder");
+    soon(async || sign_in(&users, "user_1").await.user().email().map(str::to_owned)).await;
     assert_eq!(clerk.user_requests(), 1);
 }
 
@@ -212,7 +212,7 @@ async fn a_clerk_that_says_wait_is_left_alone_for_that_long() {
     clerk.be(Mood::Well);
     clerk.set_user("user_7", "ada@example.com", 1000);
     clock.advance(MINUTE);
-    assert_eq!(sign_in(&users, "user_7").await.user.email(), Some("ada@example.com"));
+    assert_eq!(sign_in(&users, "user_7").await.user().email(), Some("ada@example.com"));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_user_whom_clerk_does_not_know_is_not_deleted_for_it() {
     let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
     assert!(sign_in(&users, "user_1").await.created);
     clock.advance(2 * MINUTE);
-    assert_eq!(sign_in(&users, "user_1").await.user.deleted_at, None);
+    assert_eq!(sign_in(&users, "user_1").await.user().deleted_at, None);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn that_clerk_does_not_know_a_user_is_remembered_like_any_other_answer() {
     assert_eq!(clerk.user_requests(), 1, "a user who is not there costs no more than one who is");
     clerk.set_user("user_1", "ada@example.com", 1);
     clock.advance(MINUTE);
-    assert_eq!(sign_in(&users, "user_1").await.user.email(), Some("ada@example.com"), "nor is it for ever");
+    assert_eq!(sign_in(&users, "user_1").await.user().email(), Some("ada@example.com"), "nor is it for ever");
 }
 
 #[tokio::test]
@@ -254,10 +254,10 @@ async fn every_odd_answer_of_clerks_leaves_the_record_as_it_is() {
         let (clerk, clock) = (FakeClerk::start().await, noon());
         clerk.set_user("user_1", "ada@example.com", 1000);
         let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
-        let known = sign_in(&users, "user_1").await.user;
+        let known = sign_in(&users, "user_1").await;
         clerk.be(mood.clone());
         clock.advance(MINUTE);
-        assert_eq!(sign_in(&users, "user_1").await.user, known, "{mood:?}");
+        assert_eq!(sign_in(&users, "user_1").await.user(), known.user(), "{mood:?}");
         assert_eq!(clerk.user_requests(), 2, "{mood:?}");
     }
 }
@@ -301,7 +301,7 @@ async fn known_users_go_on_while_the_store_is_away_and_say_how_old_they_are() {
     assert_eq!(sign_in(&users, "user_1").await.stale, None, "it is still fresh");
     clock.advance(10 * MINUTE);
     let shown = sign_in(&users, "user_1").await;
-    assert_eq!((shown.user, shown.stale), (known.user, Some(10 * MINUTE)));
+    assert_eq!((shown.user(), shown.stale), (known.user(), Some(10 * MINUTE)));
     clock.advance(STALE);
     let gone = users.find_or_create(&id("user_1")).await;
     assert!(matches!(gone, Err(UserError::Unavailable { .. })), "{gone:?}");
@@ -320,7 +320,7 @@ async fn while_the_store_is_away_nobody_new_comes_and_nothing_is_written() {
     assert!(matches!(users.change(&id("user_1"), change).await, Err(UserError::Unavailable { .. })));
     assert!(matches!(users.record(&id("user_1"), Change::Deleted).await, Err(UserError::Unavailable { .. })));
     store.set_away(false);
-    assert_eq!(sign_in(&users, "user_1").await.user.profile.name, None);
+    assert_eq!(sign_in(&users, "user_1").await.user().profile.name, None);
 }
 
 #[tokio::test]
@@ -348,10 +348,13 @@ async fn a_profile_wins_over_clerk_and_survives_its_changes() {
     users.change(&id("user_1"), change).await.expect("stored");
     let change = ProfileChange { username: None, name: Some("A. L.".to_owned()) };
     let changed = users.change(&id("user_1"), change).await.expect("stored");
-    assert_eq!((changed.user.username(), changed.user.name().as_deref()), (Some("countess"), Some("A. L.")));
+    assert_eq!(
+        (changed.user().username(), changed.user().name().as_deref()),
+        (Some("countess"), Some("A. L."))
+    );
     clerk.set_user("user_1", "new@example.com", 2000);
     clock.advance(MINUTE);
-    let shown = sign_in(&users, "user_1").await.user;
+    let shown = sign_in(&users, "user_1").await.user().clone();
     assert_eq!((shown.email(), shown.name().as_deref()), (Some("new@example.com"), Some("A. L.")));
 }
 
@@ -362,7 +365,7 @@ async fn a_profile_can_be_the_first_that_is_heard_of_a_user() {
     let users = directory(FaultyStore::new(), Some(clerk.api()), &clock);
     let change = ProfileChange { username: Some("countess".to_owned()), name: None };
     let made = users.change(&id("user_1"), change.clone()).await.expect("stored");
-    assert_eq!((made.created, made.user.email()), (true, Some("ada@example.com")));
+    assert_eq!((made.created, made.user().email()), (true, Some("ada@example.com")));
     assert!(!users.change(&id("user_1"), change).await.expect("stored").created);
 }
 
@@ -373,7 +376,7 @@ async fn whoever_is_banned_deleted_or_inactive_gets_no_user_and_changes_nothing(
     let banned = Change::Identified(Identity { banned: true, ..Identity::default() });
     users.record(&id("user_1"), banned).await.expect("stored");
     users.record(&id("user_2"), Change::Deleted).await.expect("stored");
-    let active = sign_in(&users, "user_3").await.user;
+    let active = sign_in(&users, "user_3").await.user().clone();
     let inactive = doorward::user::User { is_active: false, revision: 2, ..(*active).clone() };
     store.save(Some(&active), &inactive).await.expect("an answer");
     clock.advance(MINUTE);
@@ -435,7 +438,7 @@ async fn after_a_restart_known_users_come_from_disk_while_the_store_is_away() {
     let on_disk = cache(folder.path(), &clock).await;
     let users = directory_with_cache(Arc::clone(&store) as _, Some(on_disk), None, &clock);
     let shown = sign_in(&users, "user_1").await;
-    assert_eq!((shown.user, shown.stale), (known.user, Some(10 * MINUTE)));
+    assert_eq!((shown.user(), shown.stale), (known.user(), Some(10 * MINUTE)));
     assert!(matches!(users.find_or_create(&id("user_2")).await, Err(UserError::Unavailable { .. })));
     clock.advance(STALE);
     assert!(matches!(users.find_or_create(&id("user_1")).await, Err(UserError::Unavailable { .. })));

@@ -91,11 +91,17 @@ struct Known {
 }
 
 impl Denials {
-    /// Why the session or the user of a genuine token is turned away.
-    pub(crate) fn find(&self, session_id: Option<&str>, user_id: &str, now: UnixTime) -> Option<Denial> {
+    /// Why the session or the user of a genuine token is turned away. Asks for the time only if there is anybody.
+    pub(crate) fn find(
+        &self,
+        session_id: Option<&str>,
+        user_id: &str,
+        now: impl FnOnce() -> UnixTime,
+    ) -> Option<Denial> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
+        let now = now();
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let in_force =
             |key: &str| known.get(key).filter(|known| known.note.expires_at > now).map(|known| known.denial);
@@ -136,15 +142,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_denial_is_in_force_until_no_token_of_its_time_is_accepted() {
         let denials = Denials::default();
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), None);
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON), None);
         denials.take(vec![Denial::session("sess_1", NOON)]);
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Ended));
-        assert_eq!(denials.find(Some("sess_2"), "user_1", NOON), None);
-        assert_eq!(denials.find(None, "user_1", NOON), None);
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON.plus(MAX_LIFETIME)), Some(Denial::Ended));
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON.plus(LASTS)), None);
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON), Some(Denial::Ended));
+        assert_eq!(denials.find(Some("sess_2"), "user_1", || NOON), None);
+        assert_eq!(denials.find(None, "user_1", || NOON), None);
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON.plus(MAX_LIFETIME)), Some(Denial::Ended));
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON.plus(LASTS)), None);
         denials.take(Vec::new());
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Ended), "the clock was wrong");
+        assert_eq!(
+            denials.find(Some("sess_1"), "user_1", || NOON),
+            Some(Denial::Ended),
+            "the clock was wrong"
+        );
         tokio::time::advance(LASTS).await;
         denials.take(Vec::new());
         assert_eq!(denials.count(), 0);
@@ -156,8 +166,8 @@ mod tests {
         let banned = Denial::Banned.note("user_1", 1, NOON);
         assert_eq!(denials.take(vec![banned.clone()]).len(), 1);
         assert!(denials.take(vec![banned]).is_empty());
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), Some(Denial::Banned));
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON), Some(Denial::Banned));
         assert_eq!(denials.take(vec![Denial::Lifted.note("user_1", 2, NOON)]).len(), 1);
-        assert_eq!(denials.find(Some("sess_1"), "user_1", NOON), None);
+        assert_eq!(denials.find(Some("sess_1"), "user_1", || NOON), None);
     }
 }

@@ -70,8 +70,6 @@ pub struct UserDirectory(Arc<Directory>);
 /// A user, and how sure that is.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// The record.
-    pub user: Arc<User>,
     /// Whether this call made it.
     pub created: bool,
     /// How long ago the store confirmed it, when the store could not be asked now.
@@ -82,7 +80,7 @@ pub struct SignedIn {
 /// How the record is shown follows from the record.
 impl PartialEq for SignedIn {
     fn eq(&self, other: &SignedIn) -> bool {
-        (&self.user, self.created, self.stale) == (&other.user, other.created, other.stale)
+        (self.user(), self.created, self.stale) == (other.user(), other.created, other.stale)
     }
 }
 
@@ -92,13 +90,14 @@ impl Eq for SignedIn {}
 type Shown = OnceLock<Box<str>>;
 
 impl SignedIn {
-    fn of(entry: Arc<Entry>, created: bool, stale: Option<Duration>) -> SignedIn {
-        SignedIn { user: Arc::clone(&entry.user), created, stale, entry }
+    /// The record.
+    pub fn user(&self) -> &Arc<User> {
+        &self.entry.user
     }
 
     /// The record as `write` has it, which is always the same function.
     pub(crate) fn shown(&self, write: impl FnOnce(&User) -> String) -> &str {
-        self.entry.shown.get_or_init(|| write(&self.user).into())
+        self.entry.shown.get_or_init(|| write(self.user()).into())
     }
 }
 
@@ -169,12 +168,11 @@ impl UserDirectory {
     /// The user of a verified token. Made where there is none.
     pub async fn sign_in(&self, principal: &Principal) -> Result<SignedIn, UserError> {
         self.admit(principal)?;
-        let known = self.0.memory.get(principal.user_id());
-        if let Some(signed_in) = known.and_then(|known| self.0.at_hand(known, self.0.clock.now())) {
-            return admitted(signed_in);
-        }
-        // Its state is large, and most requests need none of it.
-        Box::pin(self.find_or_create(&UserId::from(principal))).await
+        admitted(match self.0.at_hand(principal.user_id()) {
+            Ok(signed_in) => signed_in,
+            // Its state is large, and most requests need none of it.
+            Err(known) => Box::pin(self.0.find_or_create(&UserId::from(principal), known)).await?,
+        })
     }
 
     /// Changes the profile of the user of a verified token. What it returns is stored.
@@ -189,7 +187,10 @@ impl UserDirectory {
 
     /// The user `id`, whom a verified token names. Made where there is none.
     pub async fn find_or_create(&self, id: &UserId) -> Result<SignedIn, UserError> {
-        admitted(self.0.find_or_create(id).await?)
+        admitted(match self.0.at_hand(id.as_str()) {
+            Ok(signed_in) => signed_in,
+            Err(known) => self.0.find_or_create(id, known).await?,
+        })
     }
 
     /// Changes the profile of the user `id`, whom a verified token names. What it returns is stored.
@@ -197,7 +198,7 @@ impl UserDirectory {
         let known = self.0.recall(id);
         let outcome = self.0.confirm(id, known, Some(Change::Profile(change))).await;
         let Confirmed { entry, created } = outcome.map_err(Failure::into_answer)?;
-        admitted(SignedIn::of(entry, created, None))
+        admitted(SignedIn { entry, created, stale: None })
     }
 
     /// Writes down what Clerk said about the user `id`, in a webhook or a list. When this returns, it is stored.
@@ -243,8 +244,7 @@ impl UserDirectory {
 
 /// Banned, deleted and inactive users are found, and turned away.
 fn admitted(signed_in: SignedIn) -> Result<SignedIn, UserError> {
-    standing(&signed_in.user)?;
-    Ok(signed_in)
+    signed_in.entry.standing.map(|()| signed_in)
 }
 
 fn standing(user: &User) -> Result<(), UserError> {
@@ -288,34 +288,48 @@ struct Directory {
 }
 
 impl Directory {
-    async fn find_or_create(self: &Arc<Self>, id: &UserId) -> Result<SignedIn, UserError> {
+    /// The user `id`, of whom memory has `known`, which is not at hand.
+    async fn find_or_create(
+        self: &Arc<Self>,
+        id: &UserId,
+        known: Option<Arc<Entry>>,
+    ) -> Result<SignedIn, UserError> {
         let now = self.clock.now();
-        let known = self.recall(id);
-        if let Some(signed_in) = known.clone().and_then(|known| self.at_hand(known, now)) {
-            return Ok(signed_in);
-        }
+        let known = match known {
+            Some(known) => Some(known),
+            None => match self.recall_from_disk(id).map(|known| self.if_fresh(known, now)) {
+                Some(Ok(signed_in)) => return Ok(signed_in),
+                outdated => outdated.and_then(Result::err),
+            },
+        };
         let (confirming, ours) = self.confirming(id, &known);
         let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
         match outcome {
             Ok(Confirmed { entry, created }) => {
                 self.logins.note(&entry.login, now);
-                Ok(SignedIn::of(entry, created && ours, None))
+                Ok(SignedIn { entry, created: created && ours, stale: None })
             }
             Err(failure) => self.stale(known, now).ok_or_else(|| failure.into_answer()),
         }
     }
 
+    /// What memory has of the user, if that is as good as the store's own; else it comes back.
+    fn at_hand(self: &Arc<Self>, id: &str) -> Result<SignedIn, Option<Arc<Entry>>> {
+        let known = self.memory.get(id).ok_or(None)?;
+        self.if_fresh(known, self.clock.now()).map_err(Some)
+    }
+
     /// What is known, if that is as good as the store's own. Has it confirmed before it no longer is.
-    fn at_hand(self: &Arc<Self>, known: Arc<Entry>, now: UnixTime) -> Option<SignedIn> {
+    fn if_fresh(self: &Arc<Self>, known: Arc<Entry>, now: UnixTime) -> Result<SignedIn, Arc<Entry>> {
         let age = known.age(now);
         if age == Age::Over {
-            return None;
+            return Err(known);
         }
         self.logins.note(&known.login, now);
         if age == Age::Ending {
             let _in_background = self.confirming(&known.user.clerk_id, &Some(Arc::clone(&known)));
         }
-        Some(SignedIn::of(known, false, None))
+        Ok(SignedIn { entry: known, created: false, stale: None })
     }
 
     /// What is known, if that may still be shown. What was confirmed later than now is of unknown age.
@@ -324,15 +338,16 @@ impl Directory {
         let age = now.since(entry.confirmed_at);
         (age <= self.settings.stale).then(|| {
             self.logins.note(&entry.login, now);
-            SignedIn::of(entry, false, Some(age))
+            SignedIn { entry, created: false, stale: Some(age) }
         })
     }
 
     /// From memory, or else from the cache on disk.
     fn recall(&self, id: &UserId) -> Option<Arc<Entry>> {
-        if let Some(entry) = self.memory.get(id) {
-            return Some(entry);
-        }
+        self.memory.get(id).or_else(|| self.recall_from_disk(id))
+    }
+
+    fn recall_from_disk(&self, id: &UserId) -> Option<Arc<Entry>> {
         let KnownUser { user, confirmed_at } =
             self.cache.as_ref()?.user(&self.settings.issuer, id.as_str())?;
         Some(self.remember(Entry::from_disk(user, confirmed_at)))

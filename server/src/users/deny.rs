@@ -18,7 +18,7 @@ const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(10 * 60)
 impl Directory {
     /// Whether the session and the user of a genuine token are let in, as far as this instance has heard.
     pub(super) fn heard_of(&self, principal: &Principal) -> Result<(), UserError> {
-        let now = self.clock.now();
+        let now = || self.clock.now();
         match self.denials.find(principal.session_id(), principal.user_id(), now) {
             None | Some(Denial::Lifted) => Ok(()),
             Some(Denial::Ended) => Err(UserError::Revoked),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorward_verifier::UnixTime;
 
-use super::{FRESH, Shown};
+use super::{FRESH, Shown, UserError, standing};
 use crate::logins::Login;
 use crate::user::{User, UserId};
 
@@ -17,7 +17,8 @@ const CONFIRMED_TO: u64 = 75;
 /// What a record takes as it is shown, its texts apart: names, times, an id.
 const SHOWN_BYTES: usize = 400;
 
-/// What memory holds of a user.
+/// What memory holds of a user. A request of somebody who is known looks at no more than this: that the record itself,
+/// which is elsewhere, need not be brought from memory is a good part of what such a request costs.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) user: Arc<User>,
@@ -29,6 +30,10 @@ pub(super) struct Entry {
     /// When Clerk last said who they are.
     pub(super) asked_at: Option<UnixTime>,
     pub(super) shown: Shown,
+    /// Whether the user may come in.
+    pub(super) standing: Result<(), UserError>,
+    /// Nobody but Clerk has said anything of them.
+    is_never_seen: bool,
     /// How old it is when it is confirmed in the background.
     confirmed_after: Duration,
 }
@@ -60,8 +65,10 @@ impl Entry {
         asked_at: Option<UnixTime>,
     ) -> Entry {
         let confirmed_after = confirmed_after(&user.clerk_id);
-        let (user, shown) = (Arc::new(user), Shown::default());
-        Entry { user, login, read, confirmed_at, asked_at, shown, confirmed_after }
+        let is_never_seen = user.last_login_at.is_none() && user.deleted_at.is_none();
+        let (standing, shown) = (standing(&user), Shown::default());
+        let user = Arc::new(user);
+        Entry { user, login, read, confirmed_at, asked_at, shown, standing, is_never_seen, confirmed_after }
     }
 
     pub(super) fn is_from_disk(&self) -> bool {
@@ -76,17 +83,13 @@ impl Entry {
         let age = now.since(self.confirmed_at);
         // Confirmed later than now: the clock went back, and the age is unknown. Never seen: this is the first time,
         // and the record is to say so.
-        if age >= FRESH || self.confirmed_at > now || self.is_never_seen() {
+        if age >= FRESH || self.confirmed_at > now || self.is_never_seen {
             Age::Over
         } else if age >= self.confirmed_after {
             Age::Ending
         } else {
             Age::Fresh
         }
-    }
-
-    fn is_never_seen(&self) -> bool {
-        self.user.last_login_at.is_none() && self.user.deleted_at.is_none()
     }
 
     /// About how many bytes it takes.

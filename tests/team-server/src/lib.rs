@@ -49,6 +49,6 @@ async fn refund(order: u32, principal: Result<Principal, ApiError>) -> Result<St
 
 async fn card(session: Result<(Principal, SignedIn), ApiError>) -> Result<String, ApiError> {
     let (principal, signed_in) = session?;
-    let name = signed_in.user.name();
+    let name = signed_in.user().name();
     Ok(format!("{} ({})", name.as_deref().unwrap_or("nameless"), principal.user_id()))
 }
