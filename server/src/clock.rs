@@ -71,29 +71,45 @@ impl Clock for FixedClock {
 
 /// As RFC 3339 writes it, in UTC and to the millisecond: `2026-11-24T10:00:00.000Z`.
 pub fn rfc3339(time: UnixTime) -> String {
-    let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
-    let (year, month, day) = civil_date(days);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    let (second, milli) = (second % 60, time.as_millis() % 1000);
-    // Each line of the log has one: `format!` takes many times as long.
-    let mut text = *b"000000-00-00T00:00:00.000Z";
-    for (number, digits) in [
-        (year, 0..6),
-        (month, 7..9),
-        (day, 10..12),
-        (hour, 13..15),
-        (minute, 16..18),
-        (second, 19..21),
-        (milli, 22..25),
-    ] {
-        let mut rest = number;
-        for digit in text[digits].iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
+    Rfc3339::of(time).as_str().to_owned()
+}
+
+/// A time as RFC 3339 writes it, off the heap: each line of the log has one.
+pub(crate) struct Rfc3339 {
+    text: [u8; 26],
+    from: usize,
+}
+
+impl Rfc3339 {
+    pub(crate) fn of(time: UnixTime) -> Rfc3339 {
+        let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
+        let (year, month, day) = civil_date(days);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let (second, milli) = (second % 60, time.as_millis() % 1000);
+        // `format!` takes many times as long.
+        let mut text = *b"000000-00-00T00:00:00.000Z";
+        for (number, digits) in [
+            (year, 0..6),
+            (month, 7..9),
+            (day, 10..12),
+            (hour, 13..15),
+            (minute, 16..18),
+            (second, 19..21),
+            (milli, 22..25),
+        ] {
+            let mut rest = number;
+            for digit in text[digits].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
         }
+        let year_digits = if year < 10_000 { 4 } else { 6 };
+        Rfc3339 { text, from: 6 - year_digits }
     }
-    let year_digits = if year < 10_000 { 4 } else { 6 };
-    str::from_utf8(&text[6 - year_digits..]).unwrap_or_default().to_owned()
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.text[self.from..]).unwrap_or_default()
+    }
 }
 
 /// Days since 1970 as year, month and day: Howard Hinnant's `civil_from_days`, for days that are not negative.

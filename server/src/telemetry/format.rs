@@ -8,11 +8,11 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use tracing_subscriber::{EnvFilter, Layer, Registry, filter};
 
 use super::{BAD, CAREFUL, GOOD};
-use crate::clock::{Clock, SystemClock, rfc3339};
+use crate::clock::{Clock, Rfc3339, SystemClock};
 use crate::config::Log;
 
 /// What writes log lines, as `log` says, to `writer`.
@@ -41,7 +41,7 @@ struct ClockTime;
 
 impl FormatTime for ClockTime {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        writer.write_str(&rfc3339(SystemClock.now()))
+        writer.write_str(Rfc3339::of(SystemClock.now()).as_str())
     }
 }
 
@@ -61,28 +61,36 @@ where
     ) -> fmt::Result {
         let (mut mark, level) = (Mark(""), event.metadata().level().as_str());
         event.record(&mut mark);
-        let mut line = Line { text: String::with_capacity(LINE_BYTES), fields: String::new() };
-        for part in [&rfc3339(SystemClock.now()), " ", level, " ", mark.0] {
-            line.text.push_str(part);
+        let time = Rfc3339::of(SystemClock.now());
+        for part in [time.as_str(), " ", level, " ", mark.0] {
+            writer.write_str(part)?;
         }
+        let mut line = Line { writer: writer.by_ref(), fields: String::new() };
         event.record(&mut line);
-        let Line { mut text, fields } = line;
-        text.push_str(&fields);
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
-            let extensions = span.extensions();
-            if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
-                for part in [" {", &fields.fields, "}"] {
-                    text.push_str(part);
-                }
-            }
-        }
-        text.push('\n');
-        writer.write_str(&text)
+        let fields = line.fields;
+        writer.write_str(&fields)?;
+        let innermost = context.event_scope().and_then(|mut spans| spans.next());
+        innermost.map_or(Ok(()), |span| write_spans::<S, N>(&span, &mut writer))?;
+        writer.write_char('\n')
     }
 }
 
-/// What most lines take.
-const LINE_BYTES: usize = 320;
+/// What the event happened in, from the outermost on.
+fn write_spans<S, N>(span: &SpanRef<'_, S>, writer: &mut Writer<'_>) -> fmt::Result
+where
+    S: for<'s> LookupSpan<'s>,
+    N: 'static,
+{
+    if let Some(parent) = span.parent() {
+        write_spans::<S, N>(&parent, writer)?;
+    }
+    match span.extensions().get::<FormattedFields<N>>() {
+        Some(fields) if !fields.is_empty() => {
+            [" {", &fields.fields, "}"].into_iter().try_for_each(|part| writer.write_str(part))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What a line begins with, by its kind.
 struct Mark(&'static str);
@@ -101,12 +109,12 @@ impl Visit for Mark {
 const KIND: &str = "kind";
 
 /// The text of a line, and its fields, which follow it.
-struct Line {
-    text: String,
+struct Line<'w> {
+    writer: Writer<'w>,
     fields: String,
 }
 
-impl Visit for Line {
+impl Visit for Line<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() != KIND {
             self.record_debug(field, &format_args!("{value}"));
@@ -114,9 +122,9 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a String can't fail.
+        // What is written to is a String, which can't fail.
         let _ = match field.name() {
-            "message" => write!(OneLine(&mut self.text), "{value:?}"),
+            "message" => write!(OneLine(&mut self.writer), "{value:?}"),
             name => {
                 let _ = write!(self.fields, " {name}=");
                 write!(OneLine(&mut self.fields), "{value:?}")
@@ -135,23 +143,21 @@ fn mark(kind: &str) -> &'static str {
 }
 
 /// Text from outside stays on its line: what would begin another, or steer a terminal, is escaped.
-struct OneLine<'t>(&'t mut String);
+struct OneLine<'w, W>(&'w mut W);
 
-impl Write for OneLine<'_> {
+impl<W: Write> Write for OneLine<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // Nearly all of it is plain, which is seen many bytes at a time.
         if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
-            self.0.push_str(text);
-            return Ok(());
+            return self.0.write_str(text);
         }
         let mut rest = text;
         while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
             let (before, after) = rest.split_at(at);
-            self.0.push_str(before);
+            self.0.write_str(before)?;
             write!(self.0, "{}", control.escape_default())?;
             rest = after.get(control.len_utf8()..).unwrap_or_default();
         }
-        self.0.push_str(rest);
-        Ok(())
+        self.0.write_str(rest)
     }
 }
