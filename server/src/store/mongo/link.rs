@@ -40,6 +40,7 @@ pub(super) struct Link {
     /// None until the connection string is resolved: `mongodb+srv` needs DNS for it.
     database: ArcSwapOption<Database>,
     ready: AtomicBool,
+    closed: AtomicBool,
     lost: Notify,
     slots: Arc<Semaphore>,
 }
@@ -52,6 +53,7 @@ impl Link {
             options: settings.clone(),
             database: ArcSwapOption::empty(),
             ready: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             lost: Notify::new(),
             slots: Arc::new(Semaphore::new(POOL as usize)),
         });
@@ -135,10 +137,15 @@ impl Link {
         Ok(())
     }
 
+    /// Gives the connection back. The driver waits for whatever is still under way on it, without a limit of its own.
     pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         self.ready.store(false, Ordering::SeqCst);
         if let Some(database) = self.database.swap(None) {
-            database.client().clone().shutdown().await;
+            let closed = timeout(OPERATION_TIMEOUT, database.client().clone().shutdown()).await;
+            if closed.is_err() {
+                warn!("the connections to MongoDB did not end in time, and are left");
+            }
         }
     }
 }
@@ -146,12 +153,15 @@ impl Link {
 /// Asks whether the server is there, for as long as the store is.
 async fn watch(link: Weak<Link>) {
     loop {
-        let Some(link) = link.upgrade() else { return };
+        let Some(link) = link.upgrade().filter(|link| !link.closed.load(Ordering::SeqCst)) else { return };
         let (every, lost) = if link.is_ready() { (READY_EVERY, true) } else { (AWAY_EVERY, false) };
         if lost {
             let _lost_or_time_to_ask = timeout(every, link.lost.notified()).await;
         } else {
             sleep(every).await;
+        }
+        if link.closed.load(Ordering::SeqCst) {
+            return;
         }
         if let Err(error) = timeout(2 * OPERATION_TIMEOUT, link.ask())
             .await
