@@ -39,6 +39,16 @@ impl Row {
         self.middle().cpu
     }
 
+    /// How many requests it came to for each of `other`'s: the middle of the rounds, each beside the one of `other` that
+    /// came just before, so that a machine that is slower for a while is so for both.
+    pub(crate) fn beside(&self, other: &Row) -> f64 {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        let mut ratios: Vec<f64> =
+            pairs.map(|(one, other)| one.load.per_second / other.load.per_second).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    }
+
     fn middle(&self) -> &Round {
         let mut rounds: Vec<&Round> = self.rounds.iter().collect();
         rounds.sort_by(|a, b| a.load.per_second.total_cmp(&b.load.per_second));
