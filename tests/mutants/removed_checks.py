@@ -16,8 +16,8 @@ import sys
 REMOVED = [
     ("the size of a token", "shape", "token.rs", "_ if text.len() > MAX_TOKEN_BYTES =>", "_ if text.len() > 100 * MAX_TOKEN_BYTES =>"),
     ("bits left over in base64url", "shape", "base64url.rs", "bytes.all(|byte| byte == 0)", "bytes.all(|_| true)"),
-    ("a member twice", "json_documents", "json.rs", "if twice {", "if twice && depth == 99 {"),
-    ("the depth of JSON", "json_documents", "json.rs", "let first_mark = self.live;", "let first_mark = self.live; self.limit.most = 99;"),
+    ("a member twice", "json_documents", "json.rs", "if twice {", "if twice && at > 999_999 {"),
+    ("the depth of JSON", "json_documents", "json.rs", "Reach::Depth(most) if depth > most =>", "Reach::Depth(most) if depth > 99 + most =>"),
     ("`typ`", "header", "verifier.rs", "_ => Err(VerifyError::WrongTyp),", "_ => Ok(()),"),
     ("`crit`", "header", "verifier.rs", "if header.has_crit {", "if header.has_crit && header.kid.is_none() {"),
     ("that `alg` is one of the policy's", "confusion", "verifier.rs", "taken.copied().ok_or_else(||", "taken.or(Some(&Algorithm::Rs256)).copied().ok_or_else(||"),
@@ -53,7 +53,8 @@ def copy_of_tree(folder):
     for name in filter(None, files.split("\0")):
         if pathlib.Path(name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(name, folder / name)
+            # As new: what an earlier run built last lacks a check, and is not newer.
+            shutil.copy(name, folder / name)
 
 
 class Bench:
