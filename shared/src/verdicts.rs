@@ -26,7 +26,8 @@ const HASHED_BYTES: usize = 32;
 /// makes it void. Whether the session was revoked since is for the owner to look up, as for any principal.
 #[derive(Default)]
 pub struct Verdicts {
-    secret: Secret,
+    /// Secret, so that nobody can make tokens that are all looked for in one place.
+    hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -73,7 +74,7 @@ impl Verdicts {
         lookup: impl FnOnce(&KeyId) -> Lookup,
         now: UnixTime,
     ) -> Option<Arc<Principal>> {
-        let hash = self.secret.hash(token);
+        let hash = self.hash(token);
         let verdict = self.shard(hash).find(hash)?;
         let holds = verdict.token.as_bytes() == token && verdict.is_good_at(now) && verdict.rests_on(lookup);
         holds.then(|| Arc::clone(&verdict.principal))
@@ -81,7 +82,7 @@ impl Verdicts {
 
     /// The token was accepted at `now`, with a key of `keys`.
     pub fn remember(&self, token: &str, principal: &Arc<Principal>, keys: &Arc<KeySet>, now: UnixTime) {
-        let hash = self.secret.hash(token.as_bytes());
+        let hash = self.hash(token.as_bytes());
         let verdict = Verdict {
             token: token.into(),
             principal: Arc::clone(principal),
@@ -91,36 +92,14 @@ impl Verdicts {
         self.shard(hash).put(hash, Arc::new(verdict));
     }
 
+    fn hash(&self, token: &[u8]) -> u64 {
+        let end = token.len().saturating_sub(HASHED_BYTES);
+        self.hasher.hash_one(token.get(end..))
+    }
+
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         // The maps go by the lowest bits and by the highest.
         self.shards[(hash >> 32) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What goes into the hash beside the token, so that nobody can make tokens that are all looked for in one place. Who
-/// could try has only tokens that the issuer signed to do it with.
-struct Secret([u64; HASHED_BYTES / 8]);
-
-impl Default for Secret {
-    fn default() -> Secret {
-        Secret(core::array::from_fn(|_| RandomState::new().hash_one(())))
-    }
-}
-
-impl Secret {
-    /// Each half of the end is multiplied with itself, in 128 bits, which spreads each bit over all of them.
-    fn hash(&self, token: &[u8]) -> u64 {
-        let end = token.get(token.len().saturating_sub(HASHED_BYTES)..).unwrap_or_default();
-        let mut bytes = [0; HASHED_BYTES];
-        bytes.iter_mut().zip(end).for_each(|(byte, of_token)| *byte = *of_token);
-        let (words, _) = bytes.as_chunks::<8>();
-        let mut mixed = words.iter().zip(self.0).map(|(word, secret)| u64::from_le_bytes(*word) ^ secret);
-        let mut folded = || {
-            let (one, other) = (mixed.next().unwrap_or_default(), mixed.next().unwrap_or_default());
-            let product = u128::from(one) * u128::from(other);
-            (product >> 64) as u64 ^ product as u64
-        };
-        folded() ^ folded().rotate_left(32)
     }
 }
 
