@@ -295,12 +295,10 @@ impl Directory {
         known: Option<Arc<Entry>>,
     ) -> Result<SignedIn, UserError> {
         let now = self.clock.now();
+        let known = known.or_else(|| self.recall_from_disk(id)).map(|known| self.if_fresh(known, now));
         let known = match known {
-            Some(known) => Some(known),
-            None => match self.recall_from_disk(id).map(|known| self.if_fresh(known, now)) {
-                Some(Ok(signed_in)) => return Ok(signed_in),
-                outdated => outdated.and_then(Result::err),
-            },
+            Some(Ok(signed_in)) => return Ok(signed_in),
+            outdated => outdated.and_then(Result::err),
         };
         let (confirming, ours) = self.confirming(id, &known);
         let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
