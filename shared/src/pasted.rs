@@ -69,6 +69,7 @@ mod tests {
             (r"a\\\nb\tc", "a\nb\nc"),
             ("a\\\nb\\\rc", "a\nb\nc"),
             (r"a\", "a\n"),
+            (r"\\", "\n"),
             (r#"\"a\\\"b\/"#, r#""a"b/"#),
             (r"a\xb\\u00e9é\é", r"a\xb\u00e9é\é"),
         ] {
