@@ -82,6 +82,7 @@ fn every_mistake_is_in_one_message_with_what_to_change() {
         ("MISSING_AZP", "maybe"),
         ("MONGODB_URI", "postgres://db"),
         ("STORE", "redis"),
+        ("CHANGE_STREAMS", "on"),
         ("STORE_STALE_SECS", "-1"),
         ("JWKS_HARD_AGE_SECS", "86401"),
         ("HOST", "api.example.com"),
@@ -110,6 +111,7 @@ fn every_mistake_is_in_one_message_with_what_to_change() {
         "MISSING_AZP",
         "MONGODB_URI",
         "STORE",
+        "CHANGE_STREAMS",
         "STORE_STALE_SECS",
         "JWKS_HARD_AGE_SECS",
         "HOST",
@@ -130,7 +132,7 @@ fn every_mistake_is_in_one_message_with_what_to_change() {
         let line = line.unwrap_or_else(|| panic!("{name} is not in {mistakes}"));
         assert!(line.len() > 30, "{line}");
     }
-    assert!(mistakes.starts_with("25 mistakes in the settings:"), "{mistakes}");
+    assert!(mistakes.starts_with("26 mistakes in the settings:"), "{mistakes}");
 }
 
 #[test]

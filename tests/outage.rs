@@ -197,7 +197,11 @@ async fn a_connection_string_that_is_none_is_refused_without_being_quoted() {
     ];
     for uri in uris {
         let uri_setting = doorward::config::Secret::new(uri);
-        let settings = doorward::store::MongoSettings { uri: uri_setting, database: "d".to_owned() };
+        let settings = doorward::store::MongoSettings {
+            uri: uri_setting,
+            database: "d".to_owned(),
+            change_streams: true,
+        };
         let clock: Arc<dyn Clock> = Arc::clone(&fixture.clock) as _;
         let refused = store::open(doorward::store::StoreSettings::Mongo(settings), clock).await;
         let refused = refused.err().unwrap_or_else(|| panic!("{uri} is taken"));

@@ -7,7 +7,7 @@ use doorward::cache::{Cache, CacheSettings};
 use doorward::clerk::ClerkApi;
 use doorward::clock::{Clock, FixedClock};
 use doorward::identities::LOCAL_RATE;
-use doorward::store::Store;
+use doorward::store::{Hint, Store};
 use doorward::user::{Change, Identity, ProfileChange, UserId};
 use doorward::users::{ASK_AGAIN, DirectorySettings, SignedIn, UserDirectory, UserError};
 use doorward_verifier::UnixTime;
@@ -469,4 +469,59 @@ async fn what_was_confirmed_later_than_now_is_of_unknown_age_and_not_shown_while
     // Clocks are set back by a little all the time.
     assert_eq!(shown(NOON.minus(Duration::from_secs(2))).await, Ok(Some(Duration::ZERO)));
     assert_eq!(shown(NOON.plus(Duration::from_secs(600))).await, Ok(Some(Duration::from_secs(600))));
+}
+
+#[tokio::test]
+async fn a_hint_has_the_next_request_ask_the_store() {
+    let (store, clock) = (FaultyStore::new(), noon());
+    let store_seen: Arc<dyn Store> = Arc::clone(&store) as _;
+    let (here, there) = (directory(store_seen.clone(), None, &clock), directory(store_seen, None, &clock));
+    sign_in(&here, "user_1").await;
+    let change = ProfileChange { username: None, name: Some("Countess".to_owned()) };
+    there.change(&id("user_1"), change).await.expect("stored");
+    assert_eq!(sign_in(&here, "user_1").await.user().name(), None, "nobody has told");
+    store.hint(Hint::User(id("user_2")));
+    store.hint(Hint::User(id("user_1")));
+    let name = soon(async || sign_in(&here, "user_1").await.user().name()).await;
+    assert_eq!(name, "Countess");
+    let [loads, ..] = store.calls();
+    sign_in(&here, "user_1").await;
+    assert_eq!(store.calls()[0], loads, "once is enough");
+}
+
+#[tokio::test]
+async fn whom_a_hint_was_about_is_shown_as_stale_while_the_store_is_away() {
+    let (store, clock) = (FaultyStore::new(), noon());
+    let users = directory(Arc::clone(&store) as _, None, &clock);
+    sign_in(&users, "user_1").await;
+    clock.advance(Duration::from_secs(10));
+    store.set_away(true);
+    store.hint(Hint::User(id("user_1")));
+    let stale = soon(async || sign_in(&users, "user_1").await.stale).await;
+    assert_eq!(stale, Duration::from_secs(10));
+    store.set_away(false);
+    assert_eq!(sign_in(&users, "user_1").await.stale, None);
+}
+
+#[tokio::test]
+async fn whom_a_hint_was_about_is_asked_for_after_a_restart_too() {
+    let (store, clock) = (FaultyStore::new(), noon());
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = CacheSettings { folder: folder.path().to_owned(), lock_wait: LOCK_WAIT, stale: STALE };
+    let open = async || {
+        let cache = Cache::open(settings.clone(), clock.clone()).await.expect("a cache");
+        (directory_with_cache(Arc::clone(&store) as _, Some(Arc::clone(&cache)), None, &clock), cache)
+    };
+    let (users, cache) = open().await;
+    sign_in(&users, "user_1").await;
+    sign_in(&users, "user_2").await;
+    store.hint(Hint::User(id("user_1")));
+    store.set_away(true);
+    soon(async || sign_in(&users, "user_1").await.stale).await;
+    drop(users);
+    cache.close().await;
+    let (users, cache) = open().await;
+    assert_eq!(sign_in(&users, "user_1").await.stale, Some(MINUTE), "its age on disk is no less than that");
+    assert_eq!(sign_in(&users, "user_2").await.stale, None);
+    cache.close().await;
 }

@@ -69,11 +69,11 @@ pub(crate) fn user(id: &str, email: &str, updated_at: u64, banned: bool) -> Valu
     } })
 }
 
-fn deleted(id: &str) -> Value {
+pub(crate) fn deleted(id: &str) -> Value {
     json!({ "type": "user.deleted", "object": "event", "data": { "id": id, "object": "user", "deleted": true } })
 }
 
-fn session(event: &str, id: &str) -> Value {
+pub(crate) fn session(event: &str, id: &str) -> Value {
     json!({ "type": event, "object": "event", "data": { "id": id, "user_id": USER, "status": "ended" } })
 }
 

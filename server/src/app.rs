@@ -201,7 +201,8 @@ pub(crate) fn store_settings(config: &Config, on_loss: OnLoss, lock_wait: Durati
             StoreSettings::Embedded(EmbeddedSettings { folder: store_folder(config), lock_wait, on_loss })
         }
         StoreKind::Mongodb(uri) => {
-            StoreSettings::Mongo(MongoSettings { uri: uri.clone(), database: storage.database.clone() })
+            let (uri, database) = (uri.clone(), storage.database.clone());
+            StoreSettings::Mongo(MongoSettings { uri, database, change_streams: storage.change_streams })
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct Storage {
     pub store: StoreKind,
     /// The database in it.
     pub database: String,
+    /// Whether what it tells of changes by itself is listened to.
+    pub change_streams: bool,
     /// The folder of caches and of the embedded store.
     pub data_dir: PathBuf,
     /// How long a known user is served while the store is away.

@@ -18,7 +18,7 @@ use crate::clerk::{ClerkApi, ClerkError, FetchedKeys};
 use crate::clock::Clock;
 use crate::flights::{Flight, Flights};
 use crate::revocation::READ_EVERY;
-use crate::store::{Store, StoreError};
+use crate::store::{Hints, NoteKind, Rounds, Store, StoreError};
 use crate::telemetry;
 
 mod fleet;
@@ -131,6 +131,7 @@ impl KeySource {
     /// Takes up what an earlier process kept, and begins to refresh it in the background.
     pub fn open(settings: KeySettings, cache: Option<Arc<Cache>>, clock: Arc<dyn Clock>) -> KeySource {
         let KeySettings { issuer, origin, hard_age, denied, rsa, store } = settings;
+        let hints = store.as_ref().map_or_else(Hints::none, |store| store.hints());
         let withdrawn = store.clone().map(|store| Withdrawn::new(store, issuer.as_str().to_owned()));
         let fleet = match (&origin, store) {
             (KeyOrigin::Published(api), Some(store)) if store.is_shared() => {
@@ -161,7 +162,7 @@ impl KeySource {
         });
         source.restore();
         tokio::spawn(refresh_for_ever(Arc::downgrade(&source)));
-        tokio::spawn(read_withdrawn_for_ever(Arc::downgrade(&source)));
+        tokio::spawn(read_withdrawn_for_ever(Arc::downgrade(&source), hints));
         KeySource(source)
     }
 
@@ -462,11 +463,10 @@ async fn refresh_for_ever(source: Weak<Source>) {
 }
 
 /// Hears of keys that other instances were told to take out of use.
-async fn read_withdrawn_for_ever(source: Weak<Source>) {
-    let (mut ticks, mut mark) = (interval(READ_EVERY), None);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn read_withdrawn_for_ever(source: Weak<Source>, hints: Hints) {
+    let (mut rounds, mut mark) = (Rounds::new(READ_EVERY, hints, NoteKind::Withdrawal), None);
     loop {
-        ticks.tick().await;
+        rounds.next().await;
         let Some(source) = source.upgrade() else { return };
         let Some(withdrawn) = &source.withdrawn else { return };
         if withdrawn.is_shared() || mark.is_none() {

@@ -15,10 +15,13 @@ use crate::record::Record;
 use crate::user::{InvalidUserId, User, UserId};
 
 pub mod embedded;
+mod hints;
 pub mod memory;
 pub mod mongo;
 mod notes;
 
+pub(crate) use hints::Rounds;
+pub use hints::{Hint, Hints};
 pub use notes::{Mark, Note, NoteKind, Notes};
 
 /// What a store's functions return; boxed, since stores are chosen at start.
@@ -42,6 +45,11 @@ pub trait Store: Notes {
 
     /// Writes a record of a backup if there is none of its user, with what other programs kept in it.
     fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved>;
+
+    /// What it tells of changes by itself, from now on.
+    fn hints(&self) -> Hints {
+        Hints::none()
+    }
 
     /// Whether it can be had, without asking it.
     fn status(&self) -> StoreStatus;
@@ -169,6 +177,8 @@ pub struct MongoSettings {
     pub uri: Secret,
     /// The database. One that the connection string names is for logging in alone.
     pub database: String,
+    /// Whether its change streams are used, if it has them.
+    pub change_streams: bool,
 }
 
 /// Why a store could not be opened.

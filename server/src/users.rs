@@ -23,7 +23,7 @@ use crate::flights::Flights;
 use crate::identities::{AskingRate, Identities};
 use crate::logins::{Logins, to_write};
 use crate::revocation::Denials;
-use crate::store::{Store, StoreError, StoreStatus};
+use crate::store::{Hint, Hints, Store, StoreError, StoreStatus};
 use crate::user::{Change, ProfileChange, User, UserId};
 use confirm::{Confirmed, Failure};
 use entry::{Age, Entry};
@@ -154,8 +154,10 @@ impl UserDirectory {
             identities,
             clock,
         });
-        tokio::spawn(flush_logins_for_ever(Arc::downgrade(&directory)));
-        tokio::spawn(deny::read_denials_for_ever(Arc::downgrade(&directory), None));
+        let (weak, store) = (Arc::downgrade(&directory), &directory.store);
+        tokio::spawn(flush_logins_for_ever(Weak::clone(&weak)));
+        tokio::spawn(deny::read_denials_for_ever(Weak::clone(&weak), store.hints()));
+        tokio::spawn(hear_for_ever(weak, store.hints()));
         UserDirectory(directory)
     }
 
@@ -276,8 +278,9 @@ struct Directory {
     identities: Option<Identities>,
     clock: Arc<dyn Clock>,
     memory: Memory<UserId, Arc<Entry>, ByBytes>,
-    /// What changes of one user in memory and on disk changes in both before the next does.
-    turns: [Mutex<()>; TURNS],
+    /// What changes of one user in memory and on disk changes in both before the next does. In each is the number of
+    /// the last hint at one of its users.
+    turns: [Mutex<u64>; TURNS],
     flights: Flights<UserId, Result<Confirmed, Failure>>,
     /// Questions to Clerk that nobody waits for any more.
     late_questions: Arc<Semaphore>,
@@ -346,16 +349,19 @@ impl Directory {
     }
 
     fn recall_from_disk(&self, id: &UserId) -> Option<Arc<Entry>> {
+        let read = self.number();
         let KnownUser { user, confirmed_at } =
             self.cache.as_ref()?.user(&self.settings.issuer, id.as_str())?;
-        Some(self.remember(Entry::from_disk(user, confirmed_at)))
+        Some(self.remember(Entry::from_disk(user, confirmed_at), read))
     }
 
-    /// Keeps the newer of `entry` and what memory has, and returns it.
-    fn remember(&self, entry: Entry) -> Arc<Entry> {
-        let entry = Arc::new(entry);
+    /// Keeps the newer of `entry`, which comes from the read or the write `read` of whatever had it, and what memory
+    /// has, and returns it.
+    fn remember(&self, entry: Entry, read: u64) -> Arc<Entry> {
+        let turn = self.turn(&entry.user.clerk_id);
+        let is_outdated = read < *turn;
+        let entry = Arc::new(if is_outdated { entry.outdated() } else { entry });
         let id = &entry.user.clerk_id;
-        let _turn = self.turn(id);
         if let Some(known) = self.memory.peek(id).filter(|known| !known.is_older_than(&entry)) {
             return known;
         }
@@ -363,18 +369,39 @@ impl Directory {
             self.save_in_cache(&entry);
         }
         self.memory.insert(id.clone(), Arc::clone(&entry));
+        drop(turn);
         entry
     }
 
-    fn turn(&self, id: &UserId) -> MutexGuard<'_, ()> {
+    /// The store hints at a change of the user: what is known, and what a read that is under way comes to, is shown as
+    /// the store's own no more.
+    fn outdate(&self, id: &UserId) {
+        let mut turn = self.turn(id);
+        *turn = self.number();
+        if let Some(known) = self.memory.peek(id) {
+            self.memory.insert(id.clone(), Arc::new(known.outdated()));
+        }
+        let known = self.cache.as_ref().and_then(|cache| cache.user(&self.settings.issuer, id.as_str()));
+        if let Some(KnownUser { user, confirmed_at }) = known {
+            let outdated = Entry::from_disk(user, confirmed_at).outdated();
+            self.save_in_cache(&outdated);
+        }
+    }
+
+    fn turn(&self, id: &UserId) -> MutexGuard<'_, u64> {
         let turn = &self.turns[self.memory.shard_index(id) % TURNS];
         turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn save_in_cache(&self, entry: &Entry) {
-        if let Some(cache) = &self.cache {
-            cache.save_user(&self.settings.issuer, &entry.user, entry.confirmed_at);
-        }
+        let Some(cache) = &self.cache else { return };
+        let confirmed_at = if entry.is_outdated {
+            // On disk there is only an age: the youngest at which the store is asked.
+            entry.confirmed_at.min(self.clock.now().minus(FRESH))
+        } else {
+            entry.confirmed_at
+        };
+        cache.save_user(&self.settings.issuer, &entry.user, confirmed_at);
     }
 
     async fn flush_logins(&self, least_moved: Duration) -> Result<(), StoreError> {
@@ -388,6 +415,16 @@ impl Directory {
             outcome = outcome.and(written);
         }
         outcome
+    }
+}
+
+/// Hears of changes by other instances, for as long as the directory is there and the store tells of them.
+async fn hear_for_ever(directory: Weak<Directory>, mut hints: Hints) {
+    while let Some(hint) = hints.next().await {
+        let Some(directory) = directory.upgrade() else { return };
+        if let Hint::User(id) = hint {
+            directory.outdate(&id);
+        }
     }
 }
 
@@ -407,5 +444,56 @@ async fn flush_logins_for_ever(directory: Weak<Directory>) {
         if let Err(error) = directory.flush_logins(LOGIN_MOVED).await {
             warn!(%error, "sign-ins could not be written down; they are kept for the next time");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::identities::LOCAL_RATE;
+    use crate::logins::Login;
+    use crate::store::memory::MemoryStore;
+    use crate::user::Profile;
+
+    const NOON: UnixTime = UnixTime::from_secs(1_795_521_600); // 2026-11-24T12:00:00Z
+
+    #[tokio::test]
+    async fn what_was_read_before_a_hint_came_is_not_shown_as_the_stores_own_after_it() {
+        let settings = DirectorySettings {
+            issuer: "https://clerk.example.com".to_owned(),
+            stale: Duration::from_secs(3600),
+            asking_rate: LOCAL_RATE,
+            ask_again: ASK_AGAIN,
+        };
+        let clock = Arc::new(FixedClock::at(NOON));
+        let users = UserDirectory::open(settings, Arc::new(MemoryStore::default()), None, None, clock);
+        let directory = &users.0;
+        let id = UserId::parse("user_1").unwrap();
+        let read_as = |name: &str, read| {
+            let profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
+            let user = User::new(id.clone(), "https://clerk.example.com", NOON);
+            let user = User { last_login_at: Some(NOON), profile, ..user };
+            let login = Arc::new(Login::new(id.clone(), user.last_login_at));
+            directory.remember(Entry::new(user, login, read, NOON, None), read)
+        };
+        let at_hand = || match directory.at_hand(id.as_str()) {
+            Ok(shown) => Ok(shown.user().name()),
+            Err(known) => Err(known.and_then(|known| known.user.name())),
+        };
+        let named = |name: &str| Some(name.to_owned());
+
+        let under_way = directory.number();
+        directory.outdate(&id);
+        assert_eq!(read_as("one", under_way).user.name(), named("one"), "whoever waits for it gets it");
+        assert_eq!(at_hand(), Err(named("one")), "whoever comes later does not");
+        read_as("two", directory.number());
+        assert_eq!(at_hand(), Ok(named("two")));
+        directory.outdate(&id);
+        assert_eq!(at_hand(), Err(named("two")));
+        read_as("one", under_way);
+        assert_eq!(at_hand(), Err(named("two")), "an older read replaces nothing");
+        read_as("three", directory.number());
+        assert_eq!(at_hand(), Ok(named("three")));
     }
 }

@@ -1,13 +1,16 @@
 //! `FaultyStore`: a store that counts, and goes away when a test says so.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use doorward::record::Record;
 use doorward::store::memory::MemoryStore;
-use doorward::store::{Mark, Note, NoteKind, Notes, Page, Pending, Saved, Store, StoreError, StoreStatus};
+use doorward::store::{
+    Hint, Hints, Mark, Note, NoteKind, Notes, Page, Pending, Saved, Store, StoreError, StoreStatus,
+};
 use doorward::user::{User, UserId};
 use doorward_verifier::UnixTime;
+use tokio::sync::broadcast::{self, Sender};
 
 /// A store in memory, with a switch.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ pub struct FaultyStore {
     loads: AtomicUsize,
     saves: AtomicUsize,
     logins: AtomicUsize,
+    hints: OnceLock<Sender<Hint>>,
 }
 
 impl FaultyStore {
@@ -33,6 +37,15 @@ impl FaultyStore {
     /// How often it was read, written to, and given sign-ins.
     pub fn calls(&self) -> [usize; 3] {
         [&self.loads, &self.saves, &self.logins].map(|count| count.load(Ordering::SeqCst))
+    }
+
+    /// Tells of a change, whether there was one or not.
+    pub fn hint(&self, hint: Hint) {
+        self.hinting().send(hint).expect("somebody listens");
+    }
+
+    fn hinting(&self) -> &Sender<Hint> {
+        self.hints.get_or_init(|| broadcast::channel(16).0)
     }
 
     fn gone<T>(&self) -> Option<Pending<'_, T>>
@@ -88,6 +101,10 @@ impl Store for FaultyStore {
 
     fn restore<'a>(&'a self, record: &'a Record) -> Pending<'a, Saved> {
         self.gone().unwrap_or_else(|| self.store.restore(record))
+    }
+
+    fn hints(&self) -> Hints {
+        self.hinting().subscribe().into()
     }
 
     fn status(&self) -> StoreStatus {

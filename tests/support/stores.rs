@@ -72,6 +72,7 @@ impl Fixture {
             Kind::Ferretdb | Kind::MongoJava => StoreSettings::Mongo(MongoSettings {
                 uri: Secret::new(self.uri()),
                 database: self.database.clone(),
+                change_streams: true,
             }),
         }
     }
@@ -115,7 +116,7 @@ impl Fixture {
     /// The same database, by way of another address.
     pub fn settings_through(&self, address: &str) -> StoreSettings {
         let uri = Secret::new(format!("mongodb://{address}/"));
-        StoreSettings::Mongo(MongoSettings { uri, database: self.database.clone() })
+        StoreSettings::Mongo(MongoSettings { uri, database: self.database.clone(), change_streams: true })
     }
 
     /// What has a server, or a command, use this store.

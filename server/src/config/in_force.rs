@@ -63,6 +63,7 @@ fn value(name: &str, config: &Config) -> Option<String> {
         "AUTHORIZED_PARTIES" => parties(&tokens.authorized_parties),
         "MISSING_AZP" => if tokens.missing_azp == MissingAzp::Allow { "allow" } else { "refuse" }.to_owned(),
         "MONGODB_DB_NAME" => storage.database.clone(),
+        "CHANGE_STREAMS" => if storage.change_streams { "auto" } else { "off" }.to_owned(),
         "DATA_DIR" => storage.data_dir.display().to_string(),
         "STORE" => if storage.store == StoreKind::Embedded { "embedded" } else { "mongodb" }.to_owned(),
         "STORE_STALE_SECS" => storage.stale_for.as_secs().to_string(),

@@ -295,11 +295,13 @@ fn storage(reader: &mut Reader<'_>) -> Option<Storage> {
     let uri = reader.parsed("MONGODB_URI", mongodb_uri);
     let store = store(reader, uri);
     let database = database_name(reader);
+    let change_streams = reader.word("CHANGE_STREAMS", &[("auto", true), ("off", false)]);
     let stale_secs = reader.number("STORE_STALE_SECS", 3600, 0, MAX_STALE_SECS);
     let hard_age_secs = reader.number("JWKS_HARD_AGE_SECS", MAX_HARD_AGE_SECS, 0, MAX_HARD_AGE_SECS);
     Some(Storage {
         store: store?,
         database: database?,
+        change_streams: change_streams?,
         data_dir: reader.settings().data_dir(),
         stale_for: Duration::from_secs(stale_secs?),
         keys_hard_age: Duration::from_secs(hard_age_secs?),

@@ -62,6 +62,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("DENY_KIDS", &[], "list: keys that are refused although the issuer publishes them"),
     secret("MONGODB_URI", &["MONGODB_URL"], "mongodb://… or mongodb+srv://…"),
     plain("MONGODB_DB_NAME", &[], "user_management_db"),
+    plain(
+        "CHANGE_STREAMS",
+        &[],
+        "MongoDB's change streams: auto uses them where there are any, or off; auto",
+    ),
     plain("DATA_DIR", &[], "the folder for caches and the embedded store; ./.doorward"),
     plain("STORE", &[], "embedded or mongodb; mongodb where MONGODB_URI is set, else embedded"),
     plain("STORE_STALE_SECS", &[], "how long a known user is served while the store is away; 3600"),

@@ -14,7 +14,8 @@ pub(super) async fn examine(config: &Config, user: Option<&UserId>) -> Vec<Check
         let why = "MONGODB_URI is not set: users are in the embedded store";
         return vec![Check::not_checked(Topic::Database, why)];
     };
-    let settings = MongoSettings { uri: uri.clone(), database: config.storage.database.clone() };
+    let settings =
+        MongoSettings { uri: uri.clone(), database: config.storage.database.clone(), change_streams: false };
     match store::open(StoreSettings::Mongo(settings), Arc::new(SystemClock)).await {
         Ok(store) => {
             let checks = look_up(store.as_ref(), &config.storage.database, user).await;

@@ -1,17 +1,20 @@
 //! `MongoStore`: the collection that other programs read, too.
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_verifier::UnixTime;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::{Collection, Database, IndexModel};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::{
-    Mark, MongoSettings, Note, NoteKind, Notes, OpenError, Page, Pending, Saved, Store, StoreError,
-    StoreStatus,
+    Hint, Hints, Mark, MongoSettings, Note, NoteKind, Notes, OpenError, Page, Pending, Saved, Store,
+    StoreError, StoreStatus,
 };
 use crate::record::Record;
 use crate::user::{User, UserId};
@@ -22,24 +25,36 @@ mod link;
 pub(crate) use link::check_uri;
 mod note;
 pub mod older;
+mod stream;
 
 /// A contract with other programs.
 const USERS: &str = "users";
 /// Ours alone.
 const NOTES: &str = "doorward_notes";
 const DUPLICATE_KEY: i32 = 11000;
+/// Hints that wait for somebody who is busy. What is beyond is seen in time.
+const MAX_HINTS: usize = 1024;
 
 /// MongoDB, or what speaks its protocol.
 #[derive(Debug)]
 pub struct MongoStore {
     link: Arc<Link>,
+    hints: broadcast::Sender<Hint>,
+    uses_change_streams: bool,
+    /// What follows the change streams, from when somebody first asks for hints; it ends with the store.
+    following: Mutex<JoinSet<()>>,
 }
 
 impl MongoStore {
     /// Begins to connect, and waits for the first answer for as long as a request would. MongoDB may be away: it is
     /// then tried again in the background.
     pub async fn open(settings: &MongoSettings) -> Result<MongoStore, OpenError> {
-        Ok(MongoStore { link: Link::open(settings).await? })
+        Ok(MongoStore {
+            link: Link::open(settings).await?,
+            hints: broadcast::channel(MAX_HINTS).0,
+            uses_change_streams: settings.change_streams,
+            following: Mutex::default(),
+        })
     }
 }
 
@@ -143,12 +158,22 @@ impl Store for MongoStore {
         Box::pin(async move { self.insert_document(document::restored(record)?).await })
     }
 
+    fn hints(&self) -> Hints {
+        let mut following = self.following();
+        if self.uses_change_streams && following.is_empty() {
+            following.spawn(stream::follow(Arc::clone(&self.link), self.hints.clone()));
+        }
+        self.hints.subscribe().into()
+    }
+
     fn status(&self) -> StoreStatus {
         if self.link.is_ready() { StoreStatus::Ready } else { StoreStatus::Away }
     }
 
     fn close(&self) -> Pending<'_, ()> {
         Box::pin(async move {
+            let mut following = mem::take(&mut *self.following());
+            following.shutdown().await;
             self.link.close().await;
             Ok(())
         })
@@ -156,6 +181,10 @@ impl Store for MongoStore {
 }
 
 impl MongoStore {
+    fn following(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// That somebody was quicker shows in the key, which is the document's own.
     async fn insert(&self, user: &User) -> Result<Saved, StoreError> {
         self.insert_document(document::new(user)).await

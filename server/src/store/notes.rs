@@ -57,6 +57,9 @@ pub enum NoteKind {
 }
 
 impl NoteKind {
+    pub(super) const ALL: [NoteKind; 5] =
+        [NoteKind::Denial, NoteKind::Receipt, NoteKind::Keys, NoteKind::Lease, NoteKind::Withdrawal];
+
     /// Its name in the store.
     pub(super) fn as_str(self) -> &'static str {
         match self {

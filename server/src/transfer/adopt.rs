@@ -36,7 +36,8 @@ pub(super) async fn adopt(config: &Config, args: &Args) -> Result<(), TransferEr
         let why = "older records are in MongoDB: set MONGODB_URI (the embedded store has none)";
         return Err(TransferError::Refused(why.to_owned()));
     };
-    let settings = MongoSettings { uri: uri.clone(), database: config.storage.database.clone() };
+    let settings =
+        MongoSettings { uri: uri.clone(), database: config.storage.database.clone(), change_streams: false };
     let mut adoption = Adoption {
         store: MongoStore::open(&settings).await?,
         clerk: PacedClerk::new(config)?,

@@ -128,7 +128,7 @@ impl Directory {
             }
             let Some(after) = base.after(changes, now) else {
                 let entry = self.entry(base, known, asked_at, stored.read, stored.at);
-                return Ok(Confirmed { entry: self.remember(entry), created: false });
+                return Ok(Confirmed { entry: self.remember(entry, stored.read), created: false });
             };
             match self.store.save(before, &after).await? {
                 Saved::Written => {
@@ -136,8 +136,9 @@ impl Directory {
                     if created {
                         telemetry::user_created(id.as_str());
                     }
-                    let entry = self.entry(after, known, asked_at, self.number(), self.clock.now());
-                    return Ok(Confirmed { entry: self.remember(entry), created });
+                    let write = self.number();
+                    let entry = self.entry(after, known, asked_at, write, self.clock.now());
+                    return Ok(Confirmed { entry: self.remember(entry, write), created });
                 }
                 Saved::Overtaken => stored = self.load(id).await?,
             }
@@ -151,7 +152,7 @@ impl Directory {
         Ok(Stored { user: self.store.load(id).await?, read, at })
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.reads.fetch_add(1, Ordering::SeqCst)
     }
 

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Weak};
 
 use doorward_verifier::Principal;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{Directory, UserError};
 use crate::clock::Stopwatch;
 use crate::revocation::{Denial, READ_EVERY};
-use crate::store::{Mark, NoteKind, Saved, StoreError};
+use crate::store::{Hints, Mark, NoteKind, Rounds, Saved, StoreError};
 use crate::user::{User, UserId};
 
 /// Notes that have expired are removed this often.
@@ -72,12 +71,11 @@ impl Directory {
 }
 
 /// Reads the denials of other instances, for as long as the directory is there.
-pub(super) async fn read_denials_for_ever(directory: Weak<Directory>, mut mark: Option<Mark>) {
-    let mut ticks = interval(READ_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut swept = Stopwatch::start();
+pub(super) async fn read_denials_for_ever(directory: Weak<Directory>, hints: Hints) {
+    let mut rounds = Rounds::new(READ_EVERY, hints, NoteKind::Denial);
+    let (mut mark, mut swept) = (None, Stopwatch::start());
     loop {
-        ticks.tick().await;
+        rounds.next().await;
         let Some(directory) = directory.upgrade() else { return };
         if directory.store.is_shared() || mark.is_none() {
             // An outage is the store's to report.

@@ -30,6 +30,8 @@ pub(super) struct Entry {
     /// When Clerk last said who they are.
     pub(super) asked_at: Option<UnixTime>,
     pub(super) shown: Shown,
+    /// The store has hinted at something newer.
+    pub(super) is_outdated: bool,
     /// Whether the user may come in.
     pub(super) standing: Result<(), UserError>,
     /// Nobody but Clerk has said anything of them.
@@ -68,7 +70,24 @@ impl Entry {
         let is_never_seen = user.last_login_at.is_none() && user.deleted_at.is_none();
         let (standing, shown) = (standing(&user), Shown::default());
         let user = Arc::new(user);
-        Entry { user, login, read, confirmed_at, asked_at, shown, standing, is_never_seen, confirmed_after }
+        Entry {
+            user,
+            login,
+            read,
+            confirmed_at,
+            asked_at,
+            shown,
+            is_outdated: false,
+            standing,
+            is_never_seen,
+            confirmed_after,
+        }
+    }
+
+    /// The same, of whom the store is asked before they are shown again, as long as it can be had.
+    pub(super) fn outdated(&self) -> Entry {
+        let (user, login) = (Arc::clone(&self.user), Arc::clone(&self.login));
+        Entry { user, login, shown: Shown::default(), is_outdated: true, ..*self }
     }
 
     pub(super) fn is_from_disk(&self) -> bool {
@@ -83,7 +102,7 @@ impl Entry {
         let age = now.since(self.confirmed_at);
         // Confirmed later than now: the clock went back, and the age is unknown. Never seen: this is the first time,
         // and the record is to say so.
-        if age >= FRESH || self.confirmed_at > now || self.is_never_seen {
+        if age >= FRESH || self.confirmed_at > now || self.is_never_seen || self.is_outdated {
             Age::Over
         } else if age >= self.confirmed_after {
             Age::Ending

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::super::{MongoSettings, OpenError, StoreError};
 use super::prepare;
+use super::stream::STREAMS;
 use crate::telemetry;
 
 /// The driver's own default of 10 is a tenth of other drivers'.
@@ -26,7 +27,7 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The driver has no time limit for an operation: a server that answers heartbeats alone would hang it for ever.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// The driver has none for a connection of its pool either.
 const SLOT_TIMEOUT: Duration = Duration::from_millis(100);
 /// How often it is asked whether it is back, and whether it is still there.
@@ -71,6 +72,11 @@ impl Link {
         self.ready.load(Ordering::SeqCst)
     }
 
+    /// The database, unless it is away.
+    pub(super) fn database(&self) -> Option<Arc<Database>> {
+        self.database.load_full().filter(|_| self.is_ready())
+    }
+
     /// Runs an operation in a task of its own. A driver's future that is dropped half-way loses its connection, and
     /// one that hangs keeps it: so nobody waits for it longer than the limit, and it is ended a while later.
     pub(super) async fn run<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
@@ -78,8 +84,7 @@ impl Link {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let database = self.database.load_full().filter(|_| self.is_ready());
-        let database = database.ok_or_else(|| away("it did not answer lately"))?;
+        let database = self.database().ok_or_else(|| away("it did not answer lately"))?;
         let slot = timeout(SLOT_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(slot)) = slot else { return Err(StoreError::Busy) };
         let operation = operation(Database::clone(&database));
@@ -176,7 +181,7 @@ async fn watch(link: Weak<Link>) {
 async fn connect(settings: &MongoSettings) -> Result<Database, Error> {
     let mut options = ClientOptions::parse(settings.uri.expose()).await?;
     options.app_name.get_or_insert_with(|| "doorward".to_owned());
-    options.max_pool_size = Some(POOL);
+    options.max_pool_size = Some(POOL + STREAMS);
     options.min_pool_size.get_or_insert(MIN_POOL);
     options.max_idle_time.get_or_insert(MAX_IDLE);
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
@@ -223,7 +228,7 @@ fn unquoted(uri: &str, error: &Error) -> String {
 }
 
 /// The server answers, and says that it is not the primary any more, or goes away.
-fn is_state_change(error: &Error) -> bool {
+pub(super) fn is_state_change(error: &Error) -> bool {
     const CODES: [i32; 8] = [91, 189, 10107, 11600, 11602, 13435, 13436, 10058];
     matches!(&*error.kind, ErrorKind::Command(command) if CODES.contains(&command.code))
 }
