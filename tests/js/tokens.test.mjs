@@ -48,6 +48,33 @@ test("text that is no UTF-8 when it leaves JavaScript is refused", async () => {
   }
 });
 
+test("a character is in the alphabet of base64url or refused, wherever it stands, in both modules", async () => {
+  const scalar = await import("./node_modules/doorward/scalar/node.js");
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const others = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).filter((one) => !alphabet.includes(one) && one !== ".");
+  const text = await token();
+  const start = text.lastIndexOf(".") + 1;
+  // The bits that are left over are in the last one: a signature has 256 bytes.
+  const last = text.length - 1;
+  const places = [...Array.from({ length: 36 }, (_, at) => start + at), ...Array.from({ length: 24 }, (_, back) => last - back)];
+  for (const make of [createVerifier, scalar.createVerifier]) {
+    const verifier = make(settings());
+    const judged = (text) => code(() => verifier.verifySync(text, { now: NOW }));
+    for (const at of places) {
+      const changed = (character) => text.slice(0, at) + character + text.slice(at + 1);
+      for (const character of others) assert.equal(await judged(changed(character)), "malformed-base64url", `${character} at ${at}`);
+      for (const [value, character] of [...alphabet].entries()) {
+        const expected = at === last && value % 16 !== 0 ? "malformed-base64url" : character === text[at] ? "ok" : "wrong-signature";
+        assert.equal(await judged(changed(character)), expected, `${character} at ${at}`);
+      }
+    }
+    for (let length = 0; length < 70; length += 1) {
+      const expected = length === 0 ? "malformed-token" : length % 4 === 1 ? "malformed-base64url" : "wrong-signature";
+      assert.equal(await judged(text.slice(0, start) + "A".repeat(length)), expected, `${length} characters`);
+    }
+  }
+});
+
 test("a refusal carries code, reason, kind, hint and both sides of a comparison", async () => {
   const verifier = createVerifier(settings());
   const error = await verifier.verify(await token(), { now: NOW + 3_600_000 }).catch((error) => error);
