@@ -206,9 +206,12 @@ export class Engine {
     throw new Error("the module is being loaded: `await verifier.ready()` first");
   }
 
-  /** Memory that has grown is another buffer. The module may be in the middle of a call, so it is not asked anything. */
+  /**
+   * Memory that has grown is another buffer, and the one before has no bytes any more: asking the module's memory would take
+   * longer. The module may be in the middle of a call, so it is not asked anything.
+   */
   #look() {
-    if (this.#memory?.buffer === this.#exports.memory.buffer) return;
+    if (this.#memory?.length > 0) return;
     this.#memory = new Uint8Array(this.#exports.memory.buffer);
     this.#input = this.#memory.subarray(this.#inputAt, this.#inputAt + this.#room);
     this.#numbers = new Float64Array(this.#memory.buffer, this.#numbersAt, NUMBERS);
@@ -216,7 +219,7 @@ export class Engine {
 
   #bytes(pointer, length) {
     this.#look();
-    return this.#memory.subarray(pointer, pointer + length);
+    return new Uint8Array(this.#memory.buffer, pointer, length);
   }
 
   /** After a trap nothing in the instance can be trusted: the next call gets a fresh one. */
