@@ -13,6 +13,7 @@ use tests::logs::Logs;
 use tests::server::{Answer, TestServer};
 use tests::stores::{Fixture, Kind};
 
+use crate::metrics::scrape;
 use crate::webhooks::{Delivery, deleted, secret, session, user};
 
 /// How often each instance reads who is turned away, without being told.
@@ -68,6 +69,11 @@ async fn rename(one: &TestServer, token: &str, name: &str) {
     let changed =
         patiently(async || one.send(Method::PATCH, "/api/auth/me", token, change.clone()).await).await;
     assert_eq!(changed.status, 200, "{changed:?}");
+}
+
+/// Whether it says that MongoDB tells it of changes.
+async fn is_told(server: &TestServer) -> bool {
+    scrape(server, "/metrics").await.text.lines().any(|line| line == "doorward_change_streams 1")
 }
 
 async fn is_named(server: &TestServer, token: &str, name: &str) -> bool {
@@ -205,6 +211,7 @@ async fn a_server_without_change_streams_is_asked_once_and_changes_are_seen_in_t
     other.clock.advance(FRESH);
     assert!(is_named(&other, &issuer.token_at(NOON.plus(FRESH), json!({})), "Countess").await);
     assert_eq!((logs.count(NOT_THERE), logs.count(THERE), logs.count(BROKEN_OFF)), (1, 0, 0));
+    assert!(!is_told(&other).await);
     // One for the users, one for the notes.
     assert!(mongo.seen("aggregate") <= 2, "{}", mongo.seen("aggregate"));
     assert_eq!(other.app.users.store_status(), StoreStatus::Ready);
@@ -228,6 +235,7 @@ async fn change_streams_that_break_off_are_opened_again_and_the_store_goes_on() 
     mongo.next("getMore", 1, Fault::Refused(286, "ChangeStreamHistoryLost"));
     soon(async || logs.count(THERE) == 2).await;
     assert_eq!(logs.count(BROKEN_OFF), 1, "{}", logs.text());
+    assert!(is_told(&other).await);
     rename(&one, &token, "Countess").await;
     soon(async || is_named(&other, &token, "Countess").await).await;
     // A connection that ends, and one that falls silent.
@@ -248,6 +256,22 @@ async fn change_streams_that_break_off_are_opened_again_and_the_store_goes_on() 
     assert_eq!(other.app.users.store_status(), StoreStatus::Ready);
     one.stop().await;
     other.stop().await;
+    fixture.remove().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_server_that_waits_for_something_to_tell() {
+    let issuer = TestIssuer::start().await;
+    let fixture = Fixture::new(Kind::MongoJava);
+    let mongo = FaultyMongo::start(&fixture.address()).await;
+    let logs = Logs::capture();
+    let server = server(&issuer, &fixture, &mongo.address(), &[]).await;
+    soon(async || logs.count(THERE) == 1).await;
+    mongo.next("getMore", 2, Fault::Stalled);
+    let asked = mongo.seen("getMore");
+    soon(async || mongo.seen("getMore") >= asked + 2).await;
+    server.stop().await;
+    assert_eq!(logs.count("did not end in time"), 0, "{}", logs.text());
     fixture.remove().await;
 }
 

@@ -10,7 +10,7 @@ use tests::server::{Answer, TestServer};
 use tokio::net::TcpListener;
 
 /// The metrics of a server, and what else their listener answers.
-async fn scrape(server: &TestServer, path: &str) -> Answer {
+pub(crate) async fn scrape(server: &TestServer, path: &str) -> Answer {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
     let (_handle, shutdown) = Shutdown::new();
@@ -49,6 +49,7 @@ async fn requests_refusals_keys_and_store_are_counted() {
         r#"doorward_keys_fetches_total{outcome="failed"} 0"#,
         "doorward_cache_evictions_total 0",
         "doorward_store_up 1",
+        "doorward_change_streams 0",
         "doorward_cache_up 1",
         "doorward_denials 0",
     ] {

@@ -137,6 +137,8 @@ fn write_state(text: &mut String, app: &App) -> fmt::Result {
     )?;
     let store = truth(app.users.store_status() == StoreStatus::Ready);
     gauge(text, "doorward_store_up", "Whether the store answers.", Some(store))?;
+    let tells = truth(app.store.tells());
+    gauge(text, "doorward_change_streams", "Whether MongoDB tells of changes by itself.", Some(tells))?;
     let cache = truth(app.cache.status() == CacheStatus::Ready);
     gauge(text, "doorward_cache_up", "Whether the cache on disk takes anything.", Some(cache))?;
     let denials = app.users.denials() as f64;

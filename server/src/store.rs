@@ -51,6 +51,11 @@ pub trait Store: Notes {
         Hints::none()
     }
 
+    /// Whether it tells of changes now.
+    fn tells(&self) -> bool {
+        false
+    }
+
     /// Whether it can be had, without asking it.
     fn status(&self) -> StoreStatus;
 

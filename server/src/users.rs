@@ -382,9 +382,9 @@ impl Directory {
             self.memory.insert(id.clone(), Arc::new(known.outdated()));
         }
         let known = self.cache.as_ref().and_then(|cache| cache.user(&self.settings.issuer, id.as_str()));
-        if let Some(KnownUser { user, confirmed_at }) = known {
-            let outdated = Entry::from_disk(user, confirmed_at).outdated();
-            self.save_in_cache(&outdated);
+        let on_disk = known.map(|known| Entry::from_disk(known.user, known.confirmed_at));
+        if let Some(fresh) = on_disk.filter(|entry| entry.age(self.clock.now()) != Age::Over) {
+            self.save_in_cache(&fresh.outdated());
         }
     }
 

@@ -1,6 +1,7 @@
 //! `MongoStore`: the collection that other programs read, too.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_verifier::UnixTime;
@@ -41,6 +42,7 @@ pub struct MongoStore {
     link: Arc<Link>,
     hints: broadcast::Sender<Hint>,
     uses_change_streams: bool,
+    tells: Arc<AtomicBool>,
     /// What follows the change streams, from when somebody first asks for hints; it ends with the store.
     following: Mutex<JoinSet<()>>,
 }
@@ -53,6 +55,7 @@ impl MongoStore {
             link: Link::open(settings).await?,
             hints: broadcast::channel(MAX_HINTS).0,
             uses_change_streams: settings.change_streams,
+            tells: Arc::default(),
             following: Mutex::default(),
         })
     }
@@ -161,9 +164,14 @@ impl Store for MongoStore {
     fn hints(&self) -> Hints {
         let mut following = self.following();
         if self.uses_change_streams && following.is_empty() {
-            following.spawn(stream::follow(Arc::clone(&self.link), self.hints.clone()));
+            let (link, tells) = (Arc::clone(&self.link), Arc::clone(&self.tells));
+            following.spawn(stream::follow(link, self.hints.clone(), tells));
         }
         self.hints.subscribe().into()
+    }
+
+    fn tells(&self) -> bool {
+        self.tells.load(Ordering::Relaxed)
     }
 
     fn status(&self) -> StoreStatus {

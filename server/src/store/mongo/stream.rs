@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::try_join;
@@ -55,12 +56,13 @@ enum Said {
     NotThere,
 }
 
-/// Passes on what MongoDB tells, for as long as it is not stopped.
-pub(super) async fn follow(link: Arc<Link>, hints: Sender<Hint>) {
+/// Passes on what MongoDB tells, for as long as it is not stopped; `tells` says whether it does.
+pub(super) async fn follow(link: Arc<Link>, hints: Sender<Hint>, tells: Arc<AtomicBool>) {
     let (mut said, mut failures) = (Said::Nothing, 0);
     loop {
         let opened = Stopwatch::start();
-        let Err(ended) = tell(&link, &hints, &mut said).await;
+        let Err(ended) = tell(&link, &hints, &tells, &mut said).await;
+        tells.store(false, Ordering::Relaxed);
         match ended {
             Ended::Refused(error) => {
                 if said != Said::NotThere {
@@ -87,7 +89,12 @@ pub(super) async fn follow(link: Arc<Link>, hints: Sender<Hint>) {
 }
 
 /// Opens a stream of each collection, and passes on what they tell until one ends.
-async fn tell(link: &Link, hints: &Sender<Hint>, said: &mut Said) -> Result<Infallible, Ended> {
+async fn tell(
+    link: &Link,
+    hints: &Sender<Hint>,
+    tells: &AtomicBool,
+    said: &mut Said,
+) -> Result<Infallible, Ended> {
     let database = loop {
         match link.database() {
             Some(database) => break database,
@@ -97,6 +104,7 @@ async fn tell(link: &Link, hints: &Sender<Hint>, said: &mut Said) -> Result<Infa
     };
     let (users, notes) = (users(&database), notes(&database));
     let (users, notes) = try_join(open(&users), open(&notes)).await?;
+    tells.store(true, Ordering::Relaxed);
     if *said != Said::There {
         info!("MongoDB has change streams: what other instances change is seen at once");
         *said = Said::There;
