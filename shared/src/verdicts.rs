@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::key_cache::Lookup;
@@ -34,29 +34,9 @@ pub struct Verdicts {
 /// What comes in is young. When there is too much of it, all of it is old, and what was old before is dropped.
 #[derive(Default)]
 struct Shard {
-    young: ByHash,
+    young: HashMap<u64, Arc<Verdict>>,
     young_bytes: usize,
-    old: ByHash,
-}
-
-/// What is found by a hash is not hashed again.
-type ByHash = HashMap<u64, Arc<Verdict>, BuildHasherDefault<Hashed>>;
-
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
+    old: HashMap<u64, Arc<Verdict>>,
 }
 
 struct Verdict {
@@ -98,8 +78,7 @@ impl Verdicts {
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
-        // The maps go by the lowest bits and by the highest.
-        self.shards[(hash >> 32) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[hash as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
