@@ -1,6 +1,7 @@
 //! `Issuer`, `Origin`s, `Policy`: what one deployment accepts.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -214,7 +215,7 @@ fn is_label_byte(byte: u8) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
-    !port.starts_with("0") && decimal(port).is_some_and(|port| (1..=0xffff).contains(&port))
+    !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok()
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -227,24 +228,7 @@ fn is_loopback(authority: &str) -> bool {
         return true;
     }
     let host = text::split(authority, b':').next().unwrap_or_default();
-    host == "localhost" || is_loopback_address(host)
-}
-
-/// 127.0.0.0/8 in four numbers without zeros before them.
-fn is_loopback_address(host: &str) -> bool {
-    let is_number = |part: &str| {
-        decimal(part).is_some_and(|number| number <= 0xff) && (part == "0" || !part.starts_with("0"))
-    };
-    let mut parts = text::split(host, b'.');
-    parts.next() == Some("127")
-        && parts.by_ref().take(3).filter(|part| is_number(part)).count() == 3
-        && parts.next().is_none()
-}
-
-/// A number of one to five digits.
-fn decimal(text: &str) -> Option<u32> {
-    let is_one = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_one.then(|| text.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+    host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// An origin (RFC 6454 section 6.1), or a pattern of one with a single `*` inside one DNS label of its host.
