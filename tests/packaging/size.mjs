@@ -10,7 +10,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
  * For the edge-light entry with its module, in bytes of brotli: what was reached, so that it does not grow, and what is wanted. Reached
  * where `sysroot.sh` builds the standard library: rustup's keeps the texts of panics, some kB.
  */
-const BUDGET = 59_300;
+const BUDGET = 55_700;
 const WANTED = 25_000;
 
 const modules = resolve(dirname(fileURLToPath(import.meta.url)), "../../verifier-wasm");
