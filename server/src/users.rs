@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use doorward_verifier::{DEFAULT_CLOCK_SKEW, Principal, UnixTime};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Memory;
@@ -87,7 +88,7 @@ impl PartialEq for SignedIn {
 impl Eq for SignedIn {}
 
 /// A record as it is shown, written for the first who asks and kept as long as the record.
-type Shown = OnceLock<Box<str>>;
+type Shown = OnceLock<Bytes>;
 
 impl SignedIn {
     /// The record.
@@ -96,8 +97,8 @@ impl SignedIn {
     }
 
     /// The record as `write` has it, which is always the same function.
-    pub(crate) fn shown(&self, write: impl FnOnce(&User) -> String) -> &str {
-        self.entry.shown.get_or_init(|| write(self.user()).into())
+    pub(crate) fn shown(&self, write: impl FnOnce(&User) -> Bytes) -> Bytes {
+        self.entry.shown.get_or_init(|| write(self.user())).clone()
     }
 }
 

@@ -1,8 +1,8 @@
 //! `GET /api/auth/me`, `GET /api/users/me`: the user of the session.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use doorward_verifier::Organization;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -44,7 +44,8 @@ async fn handle(presented: Presented, app: Arc<App>) -> Result<Response, ApiErro
 
 /// A user, as the API shows them: the record, then what the session says.
 pub(super) struct Me<'a> {
-    record: Cow<'a, str>,
+    /// As of a session that says nothing, which most do: such an answer is the same bytes each time.
+    record: Bytes,
     session: InSession<'a>,
 }
 
@@ -64,9 +65,13 @@ struct Record<'a> {
     created_at: Option<String>,
     updated_at: Option<String>,
     last_login_at: Option<String>,
+    organization: (),
 }
 
-#[derive(Serialize)]
+/// How a record ends, and where that of a session which has something to say goes on otherwise.
+const NOTHING_SAID: &[u8] = br#","organization":null}"#;
+
+#[derive(Default, PartialEq, Serialize)]
 struct InSession<'a> {
     organization: Option<ActiveOrganization<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +80,7 @@ struct InSession<'a> {
     stale_seconds: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct ActiveOrganization<'a> {
     id: &'a str,
     slug: Option<&'a str>,
@@ -88,7 +93,7 @@ impl<'a> Me<'a> {
         let organization = organization.map(ActiveOrganization::of);
         let stale_seconds = signed_in.stale.map(|stale| stale.as_secs());
         Me {
-            record: signed_in.shown(|user| written(&Record::of(user))).into(),
+            record: signed_in.shown(|user| written(&Record::of(user))),
             session: InSession { organization, unverified: None, stale_seconds },
         }
     }
@@ -98,7 +103,7 @@ impl<'a> Me<'a> {
     fn unverified(clerk_id: &'a str, organization: Option<&'a Organization>) -> Me<'a> {
         let organization = organization.map(ActiveOrganization::of);
         Me {
-            record: written(&Record { clerk_id, ..Record::default() }).into(),
+            record: written(&Record { clerk_id, ..Record::default() }),
             session: InSession { organization, unverified: Some(true), stale_seconds: None },
         }
     }
@@ -106,6 +111,7 @@ impl<'a> Me<'a> {
     pub(super) fn reply(&self, status: StatusCode) -> Response {
         let mut response = Response::new(self.json().into());
         *response.status_mut() = status;
+        response.headers_mut().reserve(USUAL_HEADERS);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.session.unverified.is_some() {
             response.headers_mut().insert("x-doorward-unverified", HeaderValue::from_static("1"));
@@ -113,26 +119,30 @@ impl<'a> Me<'a> {
         response
     }
 
-    /// One object of two, neither of which is empty.
-    fn json(&self) -> Vec<u8> {
-        let record = self.record.strip_suffix('}').unwrap_or(&self.record).as_bytes();
+    fn json(&self) -> Bytes {
+        if self.session == InSession::default() {
+            return self.record.clone();
+        }
+        let record = self.record.strip_suffix(NOTHING_SAID).unwrap_or_default();
         let mut json = Vec::with_capacity(record.len() + SESSION_BYTES);
         json.extend_from_slice(record);
-        // See `written`.
+        // See `written`. One object of two, neither of which is empty.
         let _ = serde_json::to_writer(&mut json, &self.session);
         if let Some(opening) = json.get_mut(record.len()) {
             *opening = b',';
         }
-        json
+        json.into()
     }
 }
 
-/// What the session says mostly takes: `{"organization":null}`, or one with its id, slug and role.
+/// With those that every answer is given on its way out.
+const USUAL_HEADERS: usize = 12;
+/// What the session says mostly takes: an organization with its id, slug and role.
 const SESSION_BYTES: usize = 128;
 
 /// Nothing that is written so has what JSON can't have: names that are no text, numbers that are none.
-fn written(part: &impl Serialize) -> String {
-    serde_json::to_string(part).unwrap_or_default()
+fn written(record: &Record<'_>) -> Bytes {
+    serde_json::to_vec(record).unwrap_or_default().into_boxed_slice().into()
 }
 
 impl<'a> Record<'a> {
@@ -151,6 +161,7 @@ impl<'a> Record<'a> {
             created_at: Some(rfc3339(user.created_at)),
             updated_at: Some(rfc3339(user.updated_at)),
             last_login_at: user.last_login_at.map(rfc3339),
+            organization: (),
         }
     }
 }
