@@ -69,8 +69,7 @@ where
         event.record(&mut line);
         let fields = line.fields;
         writer.write_str(&fields)?;
-        let innermost = context.event_scope().and_then(|mut spans| spans.next());
-        innermost.map_or(Ok(()), |span| write_spans::<S, N>(&span, &mut writer))?;
+        context.parent_span().map_or(Ok(()), |span| write_spans::<S, N>(&span, &mut writer))?;
         writer.write_char('\n')
     }
 }
