@@ -33,7 +33,8 @@ where
             return (flight.clone(), false);
         }
         let landing = Landing { flights: Arc::clone(&self.0), key: key.clone() };
-        let attempt = start();
+        // It is large, and starting a task moves it again and again.
+        let attempt = Box::pin(start());
         let task = trace_context::spawn(async move {
             let _landing = landing;
             attempt.await
