@@ -46,7 +46,7 @@ const USUAL_RECORD_BYTES: u64 = 1500;
 const LOGIN_FLUSH: Duration = Duration::from_secs(30);
 const LOGIN_MOVED: Duration = Duration::from_secs(5 * 60);
 /// Sign-ins in one write. A store that takes 10 ms for each, having other things to do, still answers well within the
-/// time after which it counts as away.
+/// time that it is given for all of them.
 const LOGINS_AT_ONCE: usize = 50;
 /// The store is asked every second whether it is back.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -411,9 +411,13 @@ impl Directory {
         for chunk in logins.chunks(LOGINS_AT_ONCE) {
             let writes: Vec<(UserId, UnixTime)> =
                 chunk.iter().map(|(login, at)| (login.id().clone(), *at)).collect();
-            let written = self.store.record_logins(&writes).await;
+            let written = match outcome {
+                // It can't keep up: the rest waits with those that it has not taken.
+                Err(StoreError::Busy) => Err(StoreError::Busy),
+                _ => self.store.record_logins(&writes).await,
+            };
             self.logins.settle(chunk, written.is_ok());
-            outcome = outcome.and(written);
+            outcome = written.and(outcome);
         }
         outcome
     }

@@ -136,7 +136,7 @@ impl Store for MongoStore {
         Box::pin(async move {
             let updates: Vec<Document> = logins.iter().map(|(id, at)| document::login(id, *at)).collect();
             let command = doc! { "update": USERS, "updates": updates, "ordered": false };
-            self.link.run(|database| async move { database.run_command(command).await.map(drop) }).await
+            self.link.run_many(|database| async move { database.run_command(command).await.map(drop) }).await
         })
     }
 

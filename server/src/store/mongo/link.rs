@@ -42,7 +42,8 @@ pub(super) struct Link {
     database: ArcSwapOption<Database>,
     ready: AtomicBool,
     closed: AtomicBool,
-    lost: Notify,
+    /// That it is time to ask whether it is still there.
+    doubted: Notify,
     slots: Arc<Semaphore>,
 }
 
@@ -55,7 +56,7 @@ impl Link {
             database: ArcSwapOption::empty(),
             ready: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            lost: Notify::new(),
+            doubted: Notify::new(),
             slots: Arc::new(Semaphore::new(POOL as usize)),
         });
         if let Err(error) = link.ask().await {
@@ -77,9 +78,32 @@ impl Link {
         self.database.load_full().filter(|_| self.is_ready())
     }
 
-    /// Runs an operation in a task of its own. A driver's future that is dropped half-way loses its connection, and
-    /// one that hangs keeps it: so nobody waits for it longer than the limit, and it is ended a while later.
+    /// Runs an operation, for a request that waits for it.
     pub(super) async fn run<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.attempt(operation).await?.ok_or_else(|| self.lose("no answer in time"))
+    }
+
+    /// Runs an operation that is of many and that nobody waits for. That it takes too long may be because of what it is:
+    /// whether the server is still there is asked, and not concluded.
+    pub(super) async fn run_many<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.attempt(operation).await?.ok_or_else(|| {
+            self.doubted.notify_one();
+            StoreError::Busy
+        })
+    }
+
+    /// What an operation came to; none when that took too long. It is a task of its own: a driver's future that is
+    /// dropped half-way loses its connection, and one that hangs keeps it, so nobody waits for it longer than the limit,
+    /// and it is ended a while later.
+    async fn attempt<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<Option<T>, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
@@ -93,7 +117,7 @@ impl Link {
             operation.await
         });
         match timeout(OPERATION_TIMEOUT, &mut task).await {
-            Ok(Ok(Ok(outcome))) => Ok(outcome),
+            Ok(Ok(Ok(outcome))) => Ok(Some(outcome)),
             Ok(Ok(Err(error))) => Err(self.failed(&error)),
             Ok(Err(panicked)) => Err(away(panicked)),
             Err(_elapsed) => {
@@ -101,7 +125,7 @@ impl Link {
                     sleep(OPERATION_TIMEOUT).await;
                     task.abort();
                 });
-                Err(self.lose("no answer in time"))
+                Ok(None)
             }
         }
     }
@@ -117,7 +141,7 @@ impl Link {
     fn lose(&self, detail: &str) -> StoreError {
         if self.ready.swap(false, Ordering::SeqCst) {
             warn!(detail, "MongoDB is away; known users go on for a while");
-            self.lost.notify_one();
+            self.doubted.notify_one();
         }
         away(detail)
     }
@@ -159,11 +183,10 @@ impl Link {
 async fn watch(link: Weak<Link>) {
     loop {
         let Some(link) = link.upgrade().filter(|link| !link.closed.load(Ordering::SeqCst)) else { return };
-        let (every, lost) = if link.is_ready() { (READY_EVERY, true) } else { (AWAY_EVERY, false) };
-        if lost {
-            let _lost_or_time_to_ask = timeout(every, link.lost.notified()).await;
+        if link.is_ready() {
+            let _doubted_or_time_to_ask = timeout(READY_EVERY, link.doubted.notified()).await;
         } else {
-            sleep(every).await;
+            sleep(AWAY_EVERY).await;
         }
         if link.closed.load(Ordering::SeqCst) {
             return;
@@ -235,4 +258,42 @@ pub(super) fn is_state_change(error: &Error) -> bool {
 
 fn away(detail: impl ToString) -> StoreError {
     StoreError::Away { detail: detail.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::config::Secret;
+
+    /// A connection to nobody, which is taken to be there.
+    async fn link() -> Link {
+        let options = MongoSettings {
+            uri: Secret::new("mongodb://127.0.0.1:1"),
+            database: "test".to_owned(),
+            change_streams: false,
+        };
+        let database = connect(&options).await.unwrap();
+        Link {
+            options,
+            database: ArcSwapOption::from_pointee(database),
+            ready: true.into(),
+            closed: false.into(),
+            doubted: Notify::new(),
+            slots: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_a_request_waits_for_says_that_the_server_is_away() {
+        let link = link().await;
+        let hangs = |_| pending::<Result<(), Error>>();
+        assert!(matches!(link.run_many(hangs).await, Err(StoreError::Busy)));
+        assert!(link.is_ready());
+        link.doubted.notified().await;
+        sleep(2 * OPERATION_TIMEOUT).await;
+        assert!(matches!(link.run(hangs).await, Err(StoreError::Away { .. })));
+        assert!(!link.is_ready());
+    }
 }
