@@ -251,7 +251,7 @@ fn unquoted(uri: &str, error: &Error) -> String {
 }
 
 /// The server answers, and says that it is not the primary any more, or goes away.
-pub(super) fn is_state_change(error: &Error) -> bool {
+fn is_state_change(error: &Error) -> bool {
     const CODES: [i32; 8] = [91, 189, 10107, 11600, 11602, 13435, 13436, 10058];
     matches!(&*error.kind, ErrorKind::Command(command) if CODES.contains(&command.code))
 }

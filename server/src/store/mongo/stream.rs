@@ -18,7 +18,7 @@ use tokio::sync::broadcast::Sender;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
-use super::link::{Link, OPERATION_TIMEOUT, is_state_change};
+use super::link::{Link, OPERATION_TIMEOUT};
 use super::{notes, users};
 use crate::clock::Stopwatch;
 use crate::store::{Hint, NoteKind};
@@ -175,10 +175,12 @@ fn key(event: &Document) -> Option<&str> {
     event.get_document("documentKey").ok()?.get_str("_id").ok()
 }
 
-/// The server answers that it will not: a server without replica set (40573), one that does not know the stage (40324)
-/// or has not made it (238), a user without the right (13). Its being about to step down is another matter.
+/// The server answers that it will not: a user without the right (13), a command that is not supported (115), one that it
+/// has not made (238), a stage that it does not know (40324), a server without replica set (40573). Whatever else it
+/// answers may be over in a minute, such as a shard without a primary.
 fn is_refusal(error: &Error) -> bool {
-    matches!(*error.kind, ErrorKind::Command(_)) && !is_state_change(error)
+    const CODES: [i32; 5] = [13, 115, 238, 40324, 40573];
+    matches!(&*error.kind, ErrorKind::Command(command) if CODES.contains(&command.code))
 }
 
 fn reopen_after(failures: u32) -> Duration {
@@ -226,6 +228,20 @@ mod tests {
         assert_eq!(of("withdrawal|https://clerk.example.com|ins_1"), Some(Hint::Note(NoteKind::Withdrawal)));
         for other in ["", "denial", "denials|x", "|denial"] {
             assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_over_soon_does_not_mean_that_there_are_none() {
+        let answer = |code: i32| {
+            let answer = doc! { "code": code, "codeName": "", "errmsg": "" };
+            Error::from(ErrorKind::Command(mongodb::bson::deserialize_from_document(answer).unwrap()))
+        };
+        for code in [13, 238, 40324, 40573] {
+            assert!(is_refusal(&answer(code)), "{code}");
+        }
+        for code in [6, 133, 134, 189, 262, 286, 8000] {
+            assert!(!is_refusal(&answer(code)), "{code}");
         }
     }
 
