@@ -490,6 +490,39 @@ async fn a_hint_has_the_next_request_ask_the_store() {
 }
 
 #[tokio::test]
+async fn who_asks_after_a_hint_is_not_given_what_was_read_before_it() {
+    let (store, clock) = (FaultyStore::new(), noon());
+    let store_seen: Arc<dyn Store> = Arc::clone(&store) as _;
+    let (here, there) = (directory(store_seen.clone(), None, &clock), directory(store_seen, None, &clock));
+    sign_in(&here, "user_1").await;
+    clock.advance(2 * MINUTE);
+    store.hold_next_load();
+    let here = Arc::new(here);
+    let name = || {
+        let users = Arc::clone(&here);
+        tokio::spawn(async move { sign_in(&users, "user_1").await.user().name() })
+    };
+    let before = name();
+    all_wait().await;
+    let change = ProfileChange { username: None, name: Some("Countess".to_owned()) };
+    there.change(&id("user_1"), change).await.expect("stored");
+    store.hint(Hint::User(id("user_1")));
+    all_wait().await;
+    let after = name();
+    all_wait().await;
+    store.release();
+    assert_eq!(before.await.expect("an answer"), None, "it asked before");
+    assert_eq!(after.await.expect("an answer").as_deref(), Some("Countess"));
+}
+
+/// Lets every task go on until it waits for something.
+async fn all_wait() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn whom_a_hint_was_about_is_shown_as_stale_while_the_store_is_away() {
     let (store, clock) = (FaultyStore::new(), noon());
     let users = directory(Arc::clone(&store) as _, None, &clock);

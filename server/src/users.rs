@@ -304,8 +304,16 @@ impl Directory {
             Some(Ok(signed_in)) => return Ok(signed_in),
             outdated => outdated.and_then(Result::err),
         };
-        let (confirming, ours) = self.confirming(id, &known);
-        let outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
+        let (confirming, mut ours) = self.confirming(id, &known);
+        let mut outcome = confirming.await.unwrap_or(Err(Failure::Unavailable));
+        if let Ok(Confirmed { entry, .. }) = &outcome
+            && entry.is_outdated
+            && !ours
+        {
+            // It was under way before the hint. One that is not is known to come after it.
+            let (again, is_ours) = self.confirming(id, &Some(Arc::clone(entry)));
+            (outcome, ours) = (again.await.unwrap_or(Err(Failure::Unavailable)), is_ours);
+        }
         match outcome {
             Ok(Confirmed { entry, created }) => {
                 self.logins.note(&entry.login, now);
@@ -356,11 +364,11 @@ impl Directory {
         Some(self.remember(Entry::from_disk(user, confirmed_at), read))
     }
 
-    /// Keeps the newer of `entry`, which comes from the read or the write `read` of whatever had it, and what memory
-    /// has, and returns it.
-    fn remember(&self, entry: Entry, read: u64) -> Arc<Entry> {
+    /// Keeps the newer of `entry`, which comes from a read or a write that had the number `begun` when it began, and what
+    /// memory has, and returns it.
+    fn remember(&self, entry: Entry, begun: u64) -> Arc<Entry> {
         let turn = self.turn(&entry.user.clerk_id);
-        let is_outdated = read < *turn;
+        let is_outdated = begun < *turn;
         let entry = Arc::new(if is_outdated { entry.outdated() } else { entry });
         let id = &entry.user.clerk_id;
         if let Some(known) = self.memory.peek(id).filter(|known| !known.is_older_than(&entry)) {
@@ -378,7 +386,6 @@ impl Directory {
     /// the store's own no more.
     fn outdate(&self, id: &UserId) {
         let mut turn = self.turn(id);
-        *turn = self.number();
         if let Some(known) = self.memory.peek(id) {
             self.memory.insert(id.clone(), Arc::new(known.outdated()));
         }
@@ -387,6 +394,8 @@ impl Directory {
         if let Some(fresh) = on_disk.filter(|entry| entry.age(self.clock.now()) != Age::Over) {
             self.save_in_cache(&fresh.outdated());
         }
+        // Last, so that a read of the disk which found what was there before is older than the hint.
+        *turn = self.number();
     }
 
     fn turn(&self, id: &UserId) -> MutexGuard<'_, u64> {

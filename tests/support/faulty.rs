@@ -10,6 +10,7 @@ use doorward::store::{
 };
 use doorward::user::{User, UserId};
 use doorward_verifier::UnixTime;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::{self, Sender};
 
 /// A store in memory, with a switch.
@@ -21,6 +22,8 @@ pub struct FaultyStore {
     saves: AtomicUsize,
     logins: AtomicUsize,
     hints: OnceLock<Sender<Hint>>,
+    holds_next_load: AtomicBool,
+    release: Notify,
 }
 
 impl FaultyStore {
@@ -37,6 +40,16 @@ impl FaultyStore {
     /// How often it was read, written to, and given sign-ins.
     pub fn calls(&self) -> [usize; 3] {
         [&self.loads, &self.saves, &self.logins].map(|count| count.load(Ordering::SeqCst))
+    }
+
+    /// Makes what the next load has read wait for `release`.
+    pub fn hold_next_load(&self) {
+        self.holds_next_load.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the load go that is held, or will be.
+    pub fn release(&self) {
+        self.release.notify_one();
     }
 
     /// Tells of a change, whether there was one or not.
@@ -82,7 +95,16 @@ impl Notes for FaultyStore {
 impl Store for FaultyStore {
     fn load<'a>(&'a self, id: &'a UserId) -> Pending<'a, Option<User>> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        self.gone().unwrap_or_else(|| self.store.load(id))
+        let holds = self.holds_next_load.swap(false, Ordering::SeqCst);
+        self.gone().unwrap_or_else(|| {
+            Box::pin(async move {
+                let loaded = self.store.load(id).await;
+                if holds {
+                    self.release.notified().await;
+                }
+                loaded
+            })
+        })
     }
 
     fn save<'a>(&'a self, before: Option<&'a User>, after: &'a User) -> Pending<'a, Saved> {

@@ -130,15 +130,16 @@ impl Directory {
                 let entry = self.entry(base, known, asked_at, stored.read, stored.at);
                 return Ok(Confirmed { entry: self.remember(entry, stored.read), created: false });
             };
+            // A hint may be at what somebody wrote right after, and be quicker than this write's own answer.
+            let begun = self.number();
             match self.store.save(before, &after).await? {
                 Saved::Written => {
                     let created = before.is_none();
                     if created {
                         telemetry::user_created(id.as_str());
                     }
-                    let write = self.number();
-                    let entry = self.entry(after, known, asked_at, write, self.clock.now());
-                    return Ok(Confirmed { entry: self.remember(entry, write), created });
+                    let entry = self.entry(after, known, asked_at, self.number(), self.clock.now());
+                    return Ok(Confirmed { entry: self.remember(entry, begun), created });
                 }
                 Saved::Overtaken => stored = self.load(id).await?,
             }

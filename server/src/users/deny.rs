@@ -62,11 +62,13 @@ impl Directory {
 
     /// What is known of the user is not shown again before the store was asked.
     fn forget(&self, id: &UserId) {
-        let _turn = self.turn(id);
+        let mut turn = self.turn(id);
         self.memory.remove(id);
         if let Some(cache) = &self.cache {
             cache.forget_user(&self.settings.issuer, id.as_str());
         }
+        // A read that began before is of who they were.
+        *turn = self.number();
     }
 }
 
