@@ -8,9 +8,6 @@ use crate::setting::{PRESENTED, Setting, USERS};
 use crate::table::{self, Row};
 
 const ME: &str = "/api/auth/me";
-const HEALTH: &str = "/health";
-/// What the kilobyte of a token costs whoever reads and answers the request, without being looked at.
-const HEALTH_CARRYING: &str = "/health, asked as me is, with a token";
 /// They alternate, so that whatever else the machine does meets all of them.
 const ROUNDS: usize = 3;
 /// Of those that are a tenth as long.
@@ -34,16 +31,13 @@ pub(crate) fn measure(setting: &Setting) -> Vec<bool> {
     let mut first_sight = Row::new("me: first sight, the record is made");
     first_sight.measure(&server, &known, USERS);
     let mut plain_route = Row::new("warp, one plain route, no layers");
-    let mut health = Row::new(HEALTH);
-    let (mut carrying, carried) =
-        (Row::new(HEALTH_CARRYING), load::with_tokens(HEALTH, &setting.tokens(0..USERS)));
+    let mut health = Row::new("/health");
     let mut memory = Row::new("me: memory");
     let mut unseen = Row::new("me: memory, without the verdict memo");
     for fresh in fresh {
         for _ in 0..ROUNDS {
             plain_route.measure(&plain, &load::of("/plain"), all / ROUNDS);
-            health.measure(&server, &load::of(HEALTH), all / ROUNDS);
-            carrying.measure(&server, &carried, all / ROUNDS);
+            health.measure(&server, &load::of("/health"), all / ROUNDS);
             memory.measure(&server, &known, all / ROUNDS);
         }
         // Tokens that nobody has seen yet, of users whom everybody knows.
@@ -68,18 +62,7 @@ pub(crate) fn measure(setting: &Setting) -> Vec<bool> {
     let python = peer("Python: FastAPI, Beanie, python-jose", &peers::python(setting), &known);
 
     println!("{USERS} users, one token each, each presented {PRESENTED} times; {}", machine());
-    table::print(&[
-        &plain_route,
-        &health,
-        &carrying,
-        &memory,
-        &unseen,
-        &sled,
-        &mongodb,
-        &first_sight,
-        &node,
-        &python,
-    ]);
+    table::print(&[&plain_route, &health, &memory, &unseen, &sled, &mongodb, &first_sight, &node, &python]);
     println!("doorward held {memory_mib} MiB after it");
     vec![
         table::compare("me / health", memory.beside(&health), 0.8),
@@ -90,15 +73,13 @@ pub(crate) fn measure(setting: &Setting) -> Vec<bool> {
 
 /// `me` from memory beside `/health` alone, of fewer users in more rounds: for whoever works on what a request costs.
 pub(crate) fn measure_memory(setting: &Setting) -> Vec<bool> {
-    let tokens = setting.tokens(0..USERS / 10);
-    let (known, carried) = (load::with_tokens(ME, &tokens), load::with_tokens(HEALTH, &tokens));
+    let known = load::with_tokens(ME, &setting.tokens(0..USERS / 10));
     let (plain, server) =
         (peers::plain(setting), setting.serve(&setting.folder("doorward"), &[("STORE", "embedded")]));
     load::run(server.address, &known, known.len());
     let mut rows = [
         (Row::new("warp, one plain route, no layers"), &plain, load::of("/plain")),
-        (Row::new(HEALTH), &server, load::of(HEALTH)),
-        (Row::new(HEALTH_CARRYING), &server, carried),
+        (Row::new("/health"), &server, load::of("/health")),
         (Row::new("me: memory"), &server, known),
     ];
     for _ in 0..SHORT_ROUNDS {
@@ -106,8 +87,8 @@ pub(crate) fn measure_memory(setting: &Setting) -> Vec<bool> {
             row.measure(program, requests, USERS / 10 * PRESENTED);
         }
     }
-    let [plain, health, carrying, memory] = rows.map(|(row, ..)| row);
-    table::print(&[&plain, &health, &carrying, &memory]);
+    let [plain, health, memory] = rows.map(|(row, ..)| row);
+    table::print(&[&plain, &health, &memory]);
     vec![table::compare("me / health", memory.beside(&health), 0.8)]
 }
 
