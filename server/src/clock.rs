@@ -88,21 +88,21 @@ impl Rfc3339 {
         let (second, milli) = (second % 60, time.as_millis() % 1000);
         // `format!` takes many times as long.
         let mut text = *b"000000-00-00T00:00:00.000Z";
-        let two = |number: u64| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        for (at, number) in [
-            (0, year / 10_000),
-            (2, year / 100 % 100),
-            (4, year % 100),
-            (7, month),
-            (10, day),
-            (13, hour),
-            (16, minute),
-            (19, second),
-            (22, milli / 10),
+        for (number, digits) in [
+            (year, 0..6),
+            (month, 7..9),
+            (day, 10..12),
+            (hour, 13..15),
+            (minute, 16..18),
+            (second, 19..21),
+            (milli, 22..25),
         ] {
-            text[at..at + 2].copy_from_slice(&two(number));
+            let mut rest = number;
+            for digit in text[digits].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
         }
-        text[24] = b'0' + (milli % 10) as u8;
         let year_digits = if year < 10_000 { 4 } else { 6 };
         Rfc3339 { text, from: 6 - year_digits }
     }
