@@ -19,12 +19,12 @@ const rsa = {
     const n = Buffer.from(modulus).toString("base64url");
     const key = crypto.createPublicKey({ format: "jwk", key: { kty: "RSA", n, e: "AQAB" } });
     const bare = { key, padding: crypto.constants.RSA_NO_PADDING };
-    return { key, bare: operates(bare, modulus.length) ? bare : undefined, bytes: modulus.length, expected: new Map() };
+    return { key, bare: operates(bare, modulus.length) ? bare : undefined, bytes: modulus.length, encodings: new Map() };
   },
   verify(key, algorithm, message, signature) {
     if (key.bare === undefined) return crypto.createVerify(`sha${algorithm}`).update(message).verify(key.key, signature);
     if (signature.length !== key.bytes) return false;
-    const { hash, encoded, hashAt } = expected(key, algorithm);
+    const { hash, encoded, hashAt } = encoding(key, algorithm);
     encoded.latin1Write(crypto.hash(hash, message, "latin1"), hashAt);
     return encoded.equals(crypto.publicDecrypt(key.bare, signature));
   },
@@ -43,15 +43,15 @@ function operates(bare, bytes) {
 }
 
 /** What a signature of this kind opens to, compared whole: the encoded message (RFC 8017 section 9.2) with room for its hash. */
-function expected({ bytes, expected }, algorithm) {
-  const known = expected.get(algorithm);
+function encoding({ bytes, encodings }, algorithm) {
+  const known = encodings.get(algorithm);
   if (known !== undefined) return known;
   const info = Buffer.from(DIGEST_INFO[algorithm], "hex");
   const hashAt = bytes - algorithm / 8;
   const padding = Buffer.alloc(hashAt - 3 - info.length, 0xff);
   const encoded = Buffer.concat([Buffer.from([0, 1]), padding, Buffer.from([0]), info], bytes);
   const made = { hash: `sha${algorithm}`, encoded, hashAt };
-  expected.set(algorithm, made);
+  encodings.set(algorithm, made);
   return made;
 }
 
